@@ -1,0 +1,475 @@
+"""Studies and instruments: strict models of the YAML in ``config/``.
+
+An unknown key is an error that names the file, the key and the nearest valid one. ``load_study`` is the one way in.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from learning_survey.errors import SurveyError, nearest
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; values cannot change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+# ---------------------------------------------------------------- instrument
+
+
+class Response(Strict):
+    """The response scale: valid codes in order, and the labels that mean each code."""
+
+    codes: list[int] = Field(min_length=2)
+    labels: dict[int, list[str]]
+
+    @model_validator(mode="after")
+    def _labelled(self) -> Response:
+        if self.codes != sorted(set(self.codes)):
+            raise ValueError("codes must be ascending and distinct")
+        if unknown := set(self.labels) - set(self.codes):
+            raise ValueError(f"labels for codes that are not valid: {sorted(unknown)}")
+        if bare := [c for c in self.codes if not self.labels.get(c)]:
+            raise ValueError(f"no label for codes {bare}")
+        return self
+
+
+class Band(Strict):
+    """A band of the dimension score: from ``from`` up to the next band's ``from``."""
+
+    id: Identifier
+    label: str
+    start: float = Field(alias="from")
+    high: bool = False
+
+
+class Dimension(Strict):
+    """A scale: what its items measure together."""
+
+    id: Identifier
+    label: str
+    description: str = ""
+
+
+class Item(Strict):
+    """One question, its dimension and its direction."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+    dimension: Identifier
+    wording: str
+    reversed: bool = False
+    role: Literal["wanted", "experienced"] | None = None
+
+
+class Factor(Strict):
+    """A factor of the dimension scores, as published or expected."""
+
+    id: Identifier
+    label: str
+
+
+class Scoring(Strict):
+    """A dimension score is the mean of the answered items; fewer than ``min_items`` answers give none."""
+
+    min_items: int = Field(ge=1)
+
+
+class Instrument(Strict):
+    """The single truth about a questionnaire."""
+
+    id: Identifier
+    title: str
+    wording_source: str = ""
+    response: Response
+    score: Scoring
+    bands: list[Band] = Field(min_length=2)
+    dimensions: list[Dimension] = Field(min_length=1)
+    items: list[Item] = Field(min_length=2)
+    factors: list[Factor] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Instrument:
+        known = [d.id for d in self.dimensions]
+        for items, what in (
+            (known, "dimension"),
+            ([i.id for i in self.items], "item"),
+            ([b.id for b in self.bands], "band"),
+        ):
+            if twice := sorted({x for x in items if items.count(x) > 1}):
+                raise ValueError(f"{what} ids given twice: {', '.join(twice)}")
+        for item in self.items:
+            if item.dimension not in known:
+                raise ValueError(
+                    f"item '{item.id}' has unknown dimension '{item.dimension}'. {nearest(item.dimension, known)}"
+                )
+        for d in known:
+            if len(self.items_of(d)) < max(2, self.score.min_items):
+                raise ValueError(
+                    f"dimension '{d}' has {len(self.items_of(d))} items; it needs at least {max(2, self.score.min_items)}"
+                )
+        starts = [b.start for b in self.bands]
+        if starts != sorted(set(starts)) or starts[0] != self.response.codes[0]:
+            raise ValueError(f"bands must ascend and start at the lowest code, {self.response.codes[0]}")
+        highs = [b.high for b in self.bands]
+        if not any(highs) or highs != sorted(highs):
+            raise ValueError("mark the top band or bands, and only those, with 'high: true'")
+        return self
+
+    @property
+    def item_ids(self) -> list[str]:
+        return [i.id for i in self.items]
+
+    @property
+    def dimension_ids(self) -> list[str]:
+        return [d.id for d in self.dimensions]
+
+    @property
+    def reversed_ids(self) -> list[str]:
+        return [i.id for i in self.items if i.reversed]
+
+    @property
+    def high_from(self) -> float:
+        """The lowest dimension score that counts as high."""
+        return min(b.start for b in self.bands if b.high)
+
+    def items_of(self, dimension: str) -> list[str]:
+        return [i.id for i in self.items if i.dimension == dimension]
+
+    def label_of(self, dimension: str) -> str:
+        return next(d.label for d in self.dimensions if d.id == dimension)
+
+
+# ---------------------------------------------------------------- study
+
+
+class Exports(Strict):
+    """The raw files: glob patterns below ``folder`` and what an unanswered cell holds besides nothing."""
+
+    folder: str
+    files: list[str] = Field(min_length=1)
+    missing_values: list[str] = []
+
+
+class Columns(Strict):
+    """Column headers of the exports. An item's header is its id, or its wording, unless ``items`` says otherwise."""
+
+    respondent: str
+    school: str | None = None
+    age: str | None = None
+    gender: str | None = None
+    group: str | None = None
+    status: str | None = None
+    items: dict[str, str] = {}
+    ignore: list[str] = []
+
+
+class Register(Strict):
+    """The school register: one row per school."""
+
+    file: str
+    id: str = "school_id"
+    phase: str | None = "phase"
+    country: str | None = "country"
+    rating: str | None = "ofsted_rating"
+
+
+class Level(Strict):
+    """One level of an ordered group: recognised by age (first and last year) or by its labels in the exports."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+    label: str
+    ages: tuple[int, int] | None = None
+    values: list[str] = []
+    stage: str | None = None
+
+
+class OrderedGroup(Strict):
+    """Key stages, or whatever ordered group a study has: levels from first to last."""
+
+    label: str
+    source: Literal["age", "column"]
+    levels: list[Level] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _recognisable(self) -> OrderedGroup:
+        for level in self.levels:
+            if self.source == "age" and level.ages is None:
+                raise ValueError(f"level '{level.id}' needs 'ages: [first, last]'")
+            if self.source == "column" and not level.values:
+                raise ValueError(f"level '{level.id}' needs 'values', the labels that mean it")
+        return self
+
+
+class Category(Strict):
+    """A category of an unordered group, and the values in the exports that mean it (case and spaces are ignored)."""
+
+    id: Identifier
+    label: str
+    values: list[str] = Field(min_length=1)
+
+
+class Gender(Strict):
+    """Gender categories in the order in which they are shown and, where one is published, ranked."""
+
+    label: str = "Gender"
+    categories: list[Category] = Field(min_length=2)
+
+
+class Ages(Strict):
+    """Plausible ages; a cell outside them is emptied and goes to the ledger."""
+
+    min: int
+    max: int
+
+
+class Cleaning(Strict):
+    """What leaves the data. Each rule is applied in the order given here and writes to the ledger."""
+
+    test_status: list[str] = []
+    drop_duplicates: bool = True
+    min_answered: float = Field(default=0.5, ge=0, le=1, description="least share of items answered")
+    straight_liners: Literal["drop", "flag", "keep"] = "flag"
+    ages: Ages | None = None
+    require: list[Literal["school", "age", "group", "gender"]] = []
+
+
+class FactorPlan(Strict):
+    """The factor analysis of the dimension scores and of the items."""
+
+    dimension_factors: int = Field(ge=1)
+    item_factors: int | None = None
+    kappa: int = 4
+    kaiser: bool = True
+    parallel_draws: int = 500
+    parallel_quantile: float = 0.95
+
+
+class StrongCulture(Strict):
+    """Which schools have a strong learning culture.
+
+    A school counts when its share of students rated high, averaged over the dimensions, is at least ``min_share``.
+    """
+
+    min_share: float = Field(gt=0, lt=1)
+
+
+class SchoolPlan(Strict):
+    """School comparisons."""
+
+    standardiser: Literal["total", "pooled_within"] = "total"
+    min_students: int = 20
+    strong_culture: StrongCulture | None = None
+
+
+class InspectionPlan(Strict):
+    """Rating groups, best first, and the pair that the report compares."""
+
+    label: str = "Ofsted rating"
+    ratings: list[str] = Field(min_length=2)
+    higher: str | None = None
+    lower: str | None = None
+
+
+class Resampling(Strict):
+    """Intervals by resampling schools (or, without schools, random groups of respondents)."""
+
+    draws: int = 1000
+    random_groups: int = 100
+    level: float = 0.95
+
+
+class Study(Strict):
+    """One study: its exports, column map, groups, exclusions and analyses."""
+
+    id: Identifier
+    title: str
+    subtitle: str = ""
+    synthetic: bool = False
+    seed: int
+    instrument: Identifier
+    published: Identifier | None = None
+    calibration: Identifier | None = None
+    report: Identifier
+    source: str = ""
+    survey_date: date | None = None
+    exports: Exports
+    columns: Columns
+    register_: Register | None = Field(default=None, alias="register")
+    key_stages: OrderedGroup | None = None
+    gender: Gender | None = None
+    clean: Cleaning = Cleaning()
+    factors: FactorPlan
+    schools: SchoolPlan | None = None
+    inspection: InspectionPlan | None = None
+    resampling: Resampling = Resampling()
+    min_group: int = Field(
+        default=10, ge=1, description="smallest number of students that a published cell may rest on"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Study:
+        needs = [
+            (
+                self.key_stages and self.key_stages.source == "age",
+                self.columns.age,
+                "key_stages from age need columns.age",
+            ),
+            (
+                self.key_stages and self.key_stages.source == "column",
+                self.columns.group,
+                "key_stages from a column need columns.group",
+            ),
+            (self.gender, self.columns.gender, "gender needs columns.gender"),
+            (self.schools, self.columns.school, "schools need columns.school"),
+            (
+                self.inspection,
+                self.register_ and self.register_.rating,
+                "inspection needs a register with a rating column",
+            ),
+            (self.synthetic, self.calibration, "a synthetic study needs 'calibration'"),
+        ]
+        for wanted, given, message in needs:
+            if wanted and not given:
+                raise ValueError(message)
+        return self
+
+    @property
+    def stages(self) -> list[str]:
+        """The analyses that apply to this study, in the order of the report."""
+        optional = {
+            "key_stages": self.key_stages,
+            "gender": self.gender,
+            "schools": self.schools,
+            "inspection": self.inspection,
+        }
+        return ["describe", "reliability", "factors"] + [name for name, plan in optional.items() if plan]
+
+    @property
+    def cohort(self) -> str:
+        return "synthetic" if self.synthetic else "real"
+
+    @property
+    def mark(self) -> str:
+        """What file names carry: ``_synthetic`` or nothing."""
+        return "_synthetic" if self.synthetic else ""
+
+
+class Project(Strict):
+    """``config/config.yaml``: which studies ``make`` builds."""
+
+    studies: list[Identifier] = Field(min_length=1)
+
+
+# ---------------------------------------------------------------- loading
+
+
+class Loaded:
+    """A study with its instrument and the folder that all its paths start from."""
+
+    def __init__(self, study: Study, instrument: Instrument, root: Path) -> None:
+        self.study, self.instrument, self.root = study, instrument, root
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.study, name)
+
+    @cached_property
+    def export_folder(self) -> Path:
+        return self.root / self.study.exports.folder
+
+
+def load_study(name: str | Path, root: Path = Path()) -> Loaded:
+    """Read ``config/studies/<name>.yaml`` and its instrument below ``root``.
+
+    Raises SurveyError for a missing file, broken YAML, an unknown key or an impossible value.
+    """
+    path = root / "config" / "studies" / f"{name}.yaml"
+    study = _read(path, Study)
+    if study.id != path.stem:
+        raise SurveyError(f"id is '{study.id}'", where=path, remedy=f"Make it the file's name, '{path.stem}'.")
+    instrument = _read(root / "config" / "instruments" / f"{study.instrument}.yaml", Instrument)
+    _fits(study, instrument, path)
+    return Loaded(study, instrument, root)
+
+
+def load_project(root: Path = Path()) -> Project:
+    """Read ``config/config.yaml``."""
+    return _read(root / "config" / "config.yaml", Project)
+
+
+def _fits(study: Study, instrument: Instrument, path: Path) -> None:
+    """Raise where the study names what its instrument does not have."""
+    for item in study.columns.items:
+        if item not in instrument.item_ids:
+            raise SurveyError(
+                f"columns.items: unknown item '{item}'", where=path, remedy=nearest(item, instrument.item_ids)
+            )
+    if study.factors.dimension_factors >= len(instrument.dimensions):
+        raise SurveyError(
+            f"factors.dimension_factors is {study.factors.dimension_factors} for {len(instrument.dimensions)} dimensions",
+            where=path,
+            remedy="Use fewer factors than dimensions.",
+        )
+
+
+def _read(path: Path, model: type[Strict]) -> Any:
+    if not path.is_file():
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        raise SurveyError("no such file", where=path, remedy=nearest(path.stem, known))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SurveyError(
+            f"not valid YAML: {error}", where=path, remedy="Correct the file at the place named."
+        ) from None
+    if not isinstance(content, dict):
+        raise SurveyError("holds no keys", where=path, remedy="Compare it with another file in the same folder.")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise SurveyError(*_first(error, model), where=path, remedy=_remedy(error, model)) from None
+
+
+def _first(error: ValidationError, model: type[Strict]) -> tuple[str]:
+    lines = []
+    for e in error.errors():
+        place = ".".join(str(p) for p in e["loc"])
+        lines.append("unknown key" if e["type"] == "extra_forbidden" else e["msg"].removeprefix("Value error, "))
+        lines[-1] = f"{place}: {lines[-1]}" if place else lines[-1]
+    return ("; ".join(lines),)
+
+
+def _remedy(error: ValidationError, model: type[Strict]) -> str:
+    for e in error.errors():
+        if e["type"] == "extra_forbidden":
+            return nearest(e["loc"][-1], _keys_at(model, e["loc"][:-1]))
+    return "Correct the value; workflow/schemas/ describes every key."
+
+
+def _keys_at(model: Any, place: tuple[int | str, ...]) -> list[str]:
+    """The valid keys at a place in a model, found by walking its JSON schema."""
+    schema = model.model_json_schema()
+
+    def resolve(node: dict[str, Any]) -> dict[str, Any]:
+        while "$ref" in node or "anyOf" in node or "allOf" in node:
+            if "$ref" in node:
+                node = schema["$defs"][node["$ref"].split("/")[-1]]
+            else:
+                options = node.get("anyOf") or node["allOf"]
+                node = next((o for o in options if o.get("type") != "null"), {})
+        return node
+
+    node: dict[str, Any] = schema
+    for part in place:
+        node = resolve(node)
+        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+    return list(resolve(node).get("properties", {}))

@@ -1,0 +1,442 @@
+"""Every aggregate table that the pipeline writes: its columns, their units, and what may stand in them.
+
+One registry serves four readers: ``tables.write`` validates against it, the report takes its values and their formats
+from it, ``docs/tables.md`` is generated from it, and a person can read it here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Unit = Literal[
+    "id",
+    "text",
+    "count",
+    "mean",
+    "share",
+    "points",
+    "alpha",
+    "loading",
+    "effect",
+    "statistic",
+    "p",
+    "variance",
+    "ratio",
+    "flag",
+]
+
+RANGES: dict[str, tuple[float, float]] = {
+    "share": (0, 1),
+    "p": (0, 1),
+    "count": (0, float("inf")),
+    "variance": (0, float("inf")),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its unit says how it is checked and how it is printed."""
+
+    unit: Unit
+    about: str
+    key: bool = False
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: ``stage.name``, what one row is, and its columns in order."""
+
+    about: str
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> list[str]:
+        return [name for name, column in self.columns.items() if column.key]
+
+
+def _key(about: str) -> Column:
+    return Column("id", about, key=True, nullable=False)
+
+
+def _text(about: str) -> Column:
+    return Column("text", about)
+
+
+def _n(about: str = "students with an answer") -> Column:
+    return Column("count", about)
+
+
+def _estimate(name: str, unit: Unit, about: str) -> dict[str, Column]:
+    """An estimate and its interval, which takes account of students sitting in schools."""
+    return {
+        name: Column(unit, about),
+        f"{name}_ci_low": Column(unit, f"lower 95% limit of {name}, clustered by school"),
+        f"{name}_ci_high": Column(unit, f"upper 95% limit of {name}, clustered by school"),
+    }
+
+
+_GROUP_MEANS = {
+    "dimension": _key("dimension"),
+    "group": _key("group"),
+    "group_label": _text("group as printed"),
+    "group_order": Column("count", "position of the group, from 1"),
+    "n": _n(),
+    "n_schools": Column("count", "schools with a student in the group"),
+    **_estimate("mean", "mean", "mean score"),
+    "sd": Column("mean", "standard deviation of scores"),
+    **_estimate("share_high", "share", "share of students rated high"),
+}
+_GROUP_TESTS = {
+    "dimension": _key("dimension"),
+    "test": _key("welch_anova, clustered_wald, trend_naive or trend_clustered"),
+    "statistic": Column("statistic", "F; for a trend, t"),
+    "df1": Column("statistic", "numerator degrees of freedom"),
+    "df2": Column("statistic", "denominator degrees of freedom"),
+    "p": Column("p", "p value"),
+    "p_holm": Column("p", "p after Holm's correction over the dimensions"),
+    **_estimate("slope", "effect", "change per group step in total standard deviations (trends only)"),
+}
+_GROUP_PAIRS = {
+    "dimension": _key("dimension"),
+    "group_a": _key("first group"),
+    "group_b": _key("second group"),
+    "adjacent": Column("flag", "whether the groups are neighbours in order"),
+    "n_a": _n("students in the first group"),
+    "n_b": _n("students in the second group"),
+    "difference": Column("mean", "mean of the first group minus mean of the second"),
+    **_estimate("hedges_g", "effect", "Hedges g, pooled standard deviation of the two groups"),
+    "naive_ci_low": Column("effect", "lower 95% limit of g as if students were independent"),
+    "naive_ci_high": Column("effect", "upper 95% limit of g as if students were independent"),
+    "p_games_howell": Column("p", "Games-Howell p, students as if independent"),
+    "p_clustered": Column("p", "p of the difference, clustered by school"),
+    "p_holm": Column("p", "clustered p after Holm's correction over dimensions and pairs"),
+}
+
+TABLES: dict[str, Table] = {
+    # ------------------------------------------------------------ clean
+    "clean.flow": Table(
+        "One row per cleaning step, in order: rows in = rows out + rows dropped.",
+        {
+            "step": _key("step"),
+            "label": _text("step in words"),
+            "rows_in": Column("count", "rows before"),
+            "rows_dropped": Column("count", "rows dropped"),
+            "rows_out": Column("count", "rows after"),
+            "cells_emptied": Column("count", "cells emptied, rows kept"),
+        },
+    ),
+    "clean.sample": Table(
+        "What is left after cleaning, one row per fact.",
+        {
+            "fact": _key("fact"),
+            "label": _text("fact in words"),
+            "value": Column("statistic", "value"),
+            "text": _text("value as printed"),
+        },
+    ),
+    # ------------------------------------------------------------ describe
+    "describe.items": Table(
+        "One row per item, scored in the direction of its dimension.",
+        {
+            "item": _key("item"),
+            "dimension": Column("id", "dimension"),
+            "wording": _text("wording"),
+            "reversed": Column("flag", "whether the item was reversed before scoring"),
+            "n": _n(),
+            "n_missing": Column("count", "students without an answer"),
+            **_estimate("mean", "mean", "mean"),
+            "sd": Column("mean", "standard deviation"),
+            **_estimate("share_high", "share", "share of answers in the upper half of the scale, neutral excluded"),
+            "rank": Column("count", "rank by mean, 1 is highest"),
+        },
+    ),
+    "describe.item_distribution": Table(
+        "One row per item and code, scored in the direction of its dimension.",
+        {
+            "item": _key("item"),
+            "code": Column("count", "code", key=True, nullable=False),
+            "label": _text("answer as printed; for a reversed item, the answer that scores this code"),
+            "n": _n("students who gave it"),
+            **_estimate("share", "share", "share of answers"),
+        },
+    ),
+    "describe.dimensions": Table(
+        "One row per dimension.",
+        {
+            "dimension": _key("dimension"),
+            "label": _text("dimension as printed"),
+            "n": _n("students with a score"),
+            "n_missing": Column("count", "students without a score"),
+            **_estimate("mean", "mean", "mean score"),
+            "sd": Column("mean", "standard deviation of scores"),
+            **_estimate("share_high", "share", "share of students rated high"),
+            "design_effect": Column("ratio", "variance of the mean, clustered over independent"),
+            "rank": Column("count", "rank by share high, 1 is highest"),
+        },
+    ),
+    "describe.bands": Table(
+        "One row per dimension and band.",
+        {
+            "dimension": _key("dimension"),
+            "band": _key("band"),
+            "label": _text("band as printed"),
+            "band_order": Column("count", "position of the band, from 1"),
+            "n": _n("students in the band"),
+            **_estimate("share", "share", "share of students"),
+        },
+    ),
+    "describe.contrasts": Table(
+        "Wanted against experienced, one row per dimension whose items are marked so.",
+        {
+            "dimension": _key("dimension"),
+            "n": _n("students who answered both sides"),
+            **_estimate("wanted", "mean", "mean of the items on what students want"),
+            **_estimate("experienced", "mean", "mean of the items on what students experience"),
+            **_estimate("difference", "mean", "wanted minus experienced"),
+            "p": Column("p", "p of the difference, clustered by school"),
+        },
+    ),
+    # ------------------------------------------------------------ reliability
+    "reliability.alpha": Table(
+        "One row per dimension, and one for all items ('all').",
+        {
+            "scale": _key("dimension, or 'all'"),
+            "label": _text("scale as printed"),
+            "n_items": Column("count", "items"),
+            "n": _n("students with any answer to the scale"),
+            **_estimate("alpha", "alpha", "Cronbach's alpha, raw, from pairwise covariances"),
+            "feldt_ci_low": Column("alpha", "lower 95% limit by Feldt, students as if independent"),
+            "feldt_ci_high": Column("alpha", "upper 95% limit by Feldt, students as if independent"),
+            "alpha_std": Column("alpha", "standardised alpha, from correlations"),
+            "average_r": Column("loading", "mean correlation between items"),
+            **_estimate("omega_total", "alpha", "McDonald's omega total"),
+        },
+    ),
+    "reliability.items": Table(
+        "One row per scale and item.",
+        {
+            "scale": _key("dimension, or 'all'"),
+            "item": _key("item"),
+            "n": _n(),
+            "alpha_if_dropped": Column("alpha", "raw alpha of the scale without the item"),
+            "alpha_std_if_dropped": Column("alpha", "standardised alpha of the scale without the item"),
+            "item_rest_r": Column("loading", "correlation of the item with the sum of the others (raw)"),
+        },
+    ),
+    # ------------------------------------------------------------ factors
+    "factors.adequacy": Table(
+        "Whether a matrix can be factored: one row per matrix and statistic.",
+        {
+            "matrix": _key("dimensions or items"),
+            "statistic": _key("kmo, bartlett, determinant_log or kmo of one variable as kmo:<variable>"),
+            "value": Column("statistic", "value"),
+            "df": Column("statistic", "degrees of freedom (Bartlett)"),
+            "p": Column("p", "p value (Bartlett)"),
+        },
+    ),
+    "factors.retention": Table(
+        "How many factors: one row per matrix and number of factors.",
+        {
+            "matrix": _key("dimensions or items"),
+            "k": Column("count", "number of factors", key=True, nullable=False),
+            "eigenvalue_components": Column("statistic", "eigenvalue of the correlation matrix"),
+            "parallel_components": Column("statistic", "the same in random data: the study's quantile"),
+            "eigenvalue_factors": Column(
+                "statistic", "eigenvalue of the reduced matrix (one minres factor's communalities)"
+            ),
+            "parallel_factors": Column("statistic", "the same in random data: the study's quantile"),
+            "map": Column("statistic", "Velicer's average squared partial correlation after k components"),
+        },
+    ),
+    "factors.suggested": Table(
+        "What each method suggests.",
+        {
+            "matrix": _key("dimensions or items"),
+            "method": _key("parallel_factors, parallel_components, map or kaiser"),
+            "factors": Column("count", "suggested number of factors"),
+        },
+    ),
+    "factors.loadings": Table(
+        "One row per solution, variable and factor. Solutions: 'dimensions' (factors of the dimension scores), 'items'.",
+        {
+            "solution": _key("solution"),
+            "variable": _key("dimension or item"),
+            "factor": _key("factor"),
+            "factor_label": _text("factor as printed"),
+            **_estimate("pattern", "loading", "pattern loading"),
+            "structure": Column("loading", "structure loading"),
+            "published": Column("loading", "published pattern loading"),
+            "difference": Column("loading", "pattern minus published"),
+        },
+    ),
+    "factors.phi": Table(
+        "Factor correlations, one row per solution and pair.",
+        {
+            "solution": _key("solution"),
+            "factor_a": _key("factor"),
+            "factor_b": _key("factor"),
+            **_estimate("phi", "loading", "correlation"),
+        },
+    ),
+    "factors.communalities": Table(
+        "One row per solution and variable.",
+        {
+            "solution": _key("solution"),
+            "variable": _key("dimension or item"),
+            "communality": Column("loading", "diagonal of P phi P'"),
+            "uniqueness": Column("loading", "one minus communality"),
+        },
+    ),
+    "factors.congruence": Table(
+        "How near each factor is to the published one.",
+        {
+            "solution": _key("solution"),
+            "factor": _key("factor"),
+            "tucker": Column("loading", "Tucker's congruence with the published column"),
+            "rms_difference": Column("loading", "root mean square difference of loadings"),
+            "max_difference": Column("loading", "largest absolute difference of loadings"),
+        },
+    ),
+    # ------------------------------------------------------------ groups
+    "key_stages.means": Table("One row per dimension and key stage (or the study's ordered group).", _GROUP_MEANS),
+    "key_stages.tests": Table("One row per dimension and test.", _GROUP_TESTS),
+    "key_stages.pairs": Table("One row per dimension and pair of groups.", _GROUP_PAIRS),
+    "gender.means": Table("One row per dimension and gender.", _GROUP_MEANS),
+    "gender.tests": Table("One row per dimension and test.", _GROUP_TESTS),
+    "gender.pairs": Table("One row per dimension and pair of groups.", _GROUP_PAIRS),
+    # ------------------------------------------------------------ schools
+    "schools.variance": Table(
+        "How much schools differ: one row per dimension.",
+        {
+            "dimension": _key("dimension"),
+            "n": _n("students with a score"),
+            "n_schools": Column("count", "schools"),
+            "variance_between": Column("variance", "variance between schools"),
+            "variance_within": Column("variance", "variance within schools"),
+            **_estimate("icc1", "loading", "intraclass correlation of one student"),
+            "icc2": Column("loading", "reliability of a school's mean"),
+            "design_effect": Column("ratio", "1 + (mean school size - 1) icc1"),
+            "effective_n": Column("count", "students divided by the design effect"),
+        },
+    ),
+    "schools.means": Table(
+        "One row per dimension and school; 'all' is the mean over dimensions. Schools have pseudonyms.",
+        {
+            "dimension": _key("dimension, or 'all'"),
+            "school": _key("school's pseudonym"),
+            "n": _n("students with a score"),
+            "mean": Column("mean", "mean score"),
+            **_estimate("shrunken", "mean", "empirical Bayes mean, drawn towards the overall mean"),
+            "share_high": Column("share", "share of students rated high"),
+            "rank": Column("count", "rank by mean, 1 is highest"),
+        },
+    ),
+    "schools.extremes": Table(
+        "The top school against the bottom school, by the mean over all dimensions; one row per dimension.",
+        {
+            "dimension": _key("dimension"),
+            "top_school": Column("id", "top school's pseudonym"),
+            "bottom_school": Column("id", "bottom school's pseudonym"),
+            "n_top": _n("students in the top school"),
+            "n_bottom": _n("students in the bottom school"),
+            "mean_top": Column("mean", "mean in the top school"),
+            "mean_bottom": Column("mean", "mean in the bottom school"),
+            "share_top": Column("share", "share high in the top school"),
+            "share_bottom": Column("share", "share high in the bottom school"),
+            **_estimate("gap", "points", "share high, top minus bottom, in percentage points"),
+            **_estimate("d_total", "effect", "mean difference over the standard deviation of all students"),
+            **_estimate(
+                "d_pooled_within", "effect", "mean difference over the pooled standard deviation within schools"
+            ),
+            **_estimate("d", "effect", "the one of the two that the study reports"),
+            "p": Column("p", "Welch's p"),
+            "p_holm": Column("p", "p after Holm's correction over the dimensions"),
+        },
+    ),
+    "schools.strong_culture": Table(
+        "Schools with a strong learning culture against the rest, by the study's definition. One row.",
+        {
+            "measure": _key("what is compared"),
+            "definition": _text("the definition in words"),
+            "n_schools": Column("count", "schools with a strong culture"),
+            "n_rest": Column("count", "the other schools"),
+            **_estimate("share", "share", "share of schools with a strong culture"),
+            "strong_mean": Column("share", "share high in strong schools, averaged over dimensions"),
+            "rest_mean": Column("share", "share high in the rest"),
+            **_estimate("ratio", "ratio", "strong over rest"),
+        },
+    ),
+    # ------------------------------------------------------------ inspection
+    "inspection.means": Table(
+        "School means by rating: one row per dimension and rating.",
+        {
+            "dimension": _key("dimension"),
+            "rating": _key("rating"),
+            "n_schools": Column("count", "schools with the rating"),
+            "n": _n("students in them"),
+            **_estimate("mean", "mean", "mean of school means"),
+            "sd": Column("mean", "standard deviation of school means"),
+        },
+    ),
+    "inspection.tests": Table(
+        "Whether rating groups differ: one row per dimension and test, schools as units.",
+        {
+            "dimension": _key("dimension"),
+            "test": _key("welch_anova or kruskal"),
+            "statistic": Column("statistic", "F or H"),
+            "df1": Column("statistic", "degrees of freedom between"),
+            "df2": Column("statistic", "degrees of freedom within (Welch)"),
+            "p": Column("p", "p value"),
+            "p_holm": Column("p", "p after Holm's correction over the dimensions"),
+            "eta_squared": Column("share", "share of variance between schools that goes with the rating"),
+            "detectable": Column(
+                "effect",
+                "smallest difference between the compared ratings, in standard deviations between schools, that would be found with 80% power",
+            ),
+        },
+    ),
+    "inspection.pairs": Table(
+        "Pairs of ratings, schools as units.",
+        {
+            "dimension": _key("dimension"),
+            "rating_a": _key("first rating"),
+            "rating_b": _key("second rating"),
+            "n_a": Column("count", "schools with the first rating"),
+            "n_b": Column("count", "schools with the second rating"),
+            "difference": Column("mean", "mean of school means, first minus second"),
+            **_estimate("hedges_g", "effect", "Hedges g in standard deviations between schools"),
+            "p": Column("p", "Games-Howell p"),
+        },
+    ),
+    "inspection.extremes": Table(
+        "Ratings of the schools that students rate highest and lowest.",
+        {
+            "position": _key("highest or lowest"),
+            "school": Column("id", "school's pseudonym"),
+            "rating": _text("rating"),
+            "n_rated": Column("count", "schools with a rating"),
+        },
+    ),
+    # ------------------------------------------------------------ scorecard
+    "scorecard": Table(
+        "One row per published claim.",
+        {
+            "claim_id": _key("claim"),
+            "section": _text("section of the published report"),
+            "kind": Column("id", "value, bound, order or external"),
+            "statistic": _text("what is claimed"),
+            "published": _text("published value"),
+            "computed": _text("computed value"),
+            "ci_low": Column("statistic", "lower 95% limit, in the published unit"),
+            "ci_high": Column("statistic", "upper 95% limit, in the published unit"),
+            "tolerance": Column("statistic", "largest difference that counts as agreement, in the published unit"),
+            "verdict": Column("id", "recovered, not recovered, reproduced, not reproduced or not computable"),
+            "reason": _text("why, in a sentence"),
+            "source_file": _text("table that the computed value comes from"),
+            "source_row": _text("its row"),
+            "rule": Column("id", "rule that made the table"),
+        },
+    ),
+}

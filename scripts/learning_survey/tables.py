@@ -1,0 +1,98 @@
+"""Writing and reading files: validated, atomic, byte-identical for identical content."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from learning_survey.errors import SurveyError
+from learning_survey.schemas import RANGES, TABLES, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from learning_survey.config import Loaded
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes when it does not.
+
+    Whoever looks at ``path`` sees the old file or the whole new one. Raises SurveyError when the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise SurveyError(
+            f"cannot write: {error.strerror}",
+            where=path,
+            remedy="Free disk space or correct permissions, then run again.",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write(frame: pd.DataFrame, name: str, folder: Path, study: Loaded) -> Path:
+    """Validate ``frame`` as table ``name`` ('stage.table') and write ``<folder>/<table>.csv``.
+
+    Two leading columns, ``study`` and ``cohort``, say in the file itself where it is from. Raises SurveyError when
+    the frame does not fit the schema: that is a defect of the stage, caught before anything is written.
+    """
+    table = TABLES[name]
+    frame = validated(frame, name, table)
+    frame.insert(0, "study", study.id)
+    frame.insert(1, "cohort", study.cohort)
+    path = folder / f"{name.split('.')[-1]}.csv"
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n", encoding="utf-8")
+    return path
+
+
+def validated(frame: pd.DataFrame, name: str, table: Table) -> pd.DataFrame:
+    """``frame`` with the table's columns in order, checked with pandera; raises SurveyError."""
+    import pandera.pandas as pa
+
+    columns = {}
+    for column, spec in table.columns.items():
+        checks = [pa.Check.in_range(*RANGES[spec.unit])] if spec.unit in RANGES else []
+        dtype = {"id": str, "text": str, "flag": bool}.get(spec.unit, float)
+        columns[column] = pa.Column(dtype, checks, nullable=spec.nullable and dtype is not bool, coerce=dtype is float)
+    schema = pa.DataFrameSchema(columns, strict=True, ordered=False, unique=table.keys or None)
+    try:
+        checked = schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases[["column", "check", "failure_case"]].head(5).to_string(index=False)
+        raise SurveyError(
+            f"does not fit its schema:\n{cases}", where=f"table {name}", remedy="This is a defect of the stage."
+        ) from None
+    return checked[list(table.columns)].reset_index(drop=True)
+
+
+def read(folder: Path, name: str) -> pd.DataFrame:
+    """Read table ``name`` from ``<folder>/<stage>/<table>.csv`` (folder is ``results/<study>/tables``)."""
+    import pandas as pd
+
+    path = folder / f"{name.replace('.', '/')}.csv"
+    if not path.is_file():
+        raise SurveyError("no such table", where=path, remedy="Run the pipeline; it makes the table.")
+    table = TABLES[name]
+    text = {c: str for c, spec in table.columns.items() if spec.unit in ("id", "text")}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]).drop(columns=["study", "cohort"])

@@ -1,0 +1,7 @@
+"""Paths for every test: the library is imported from ``scripts/``, as the steps do."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
