@@ -1,0 +1,133 @@
+"""Build a study, or say what would be built and why.
+
+    python workflow/build.py [--study NAME] [--cores N]
+    python workflow/build.py --plan [--study NAME]
+
+Runs Snakemake with progress in words and ends with where the report is, the scorecard's totals and the time taken.
+One build at a time in a folder: the lock is the kernel's, so a build that was killed leaves none behind, and the next
+one goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import csv
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def snakemake(*arguments: str) -> list[str]:
+    """Snakemake's command in this environment."""
+    return [sys.executable, "-m", "snakemake", "--nolock", *arguments]
+
+
+def chosen(study: str | None) -> list[str]:
+    return ["--config", f"study={study}"] if study else []
+
+
+def build(study: str | None, cores: str) -> int:
+    """Run the workflow; return its exit code."""
+    began = time.monotonic()
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow" / "progress")}
+    (ROOT / ".snakemake").mkdir(exist_ok=True)
+    with (ROOT / ".snakemake" / "build.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("error: another build is running in this folder\n  Wait for it to end.", file=sys.stderr)
+            return 2
+        # The child holds the lock too, so that it stays locked while any part of the build lives.
+        command = snakemake("--cores", cores, "--logger", "progress", *chosen(study))
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[lock.fileno()])
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            code = process.wait()
+    if code == 0:
+        summary(study, time.monotonic() - began)
+    return code
+
+
+def summary(study: str | None, seconds: float) -> None:
+    """Print where the reports are, the scorecards' totals and the time."""
+    names = (
+        [study] if study else re.findall(r"[a-z]\w*", (ROOT / "config/config.yaml").read_text().split("studies:")[1])
+    )
+    print()
+    for name in names:
+        for path in sorted((ROOT / "results" / name / "report").glob("*.*")):
+            print(f"report     {path.relative_to(ROOT)}")
+        scorecard = ROOT / "results" / name / "scorecard.csv"
+        if scorecard.is_file():
+            with scorecard.open(encoding="utf-8", newline="") as file:
+                verdicts = collections.Counter(row["verdict"] for row in csv.DictReader(file))
+            print(
+                "scorecard  "
+                + ", ".join(f"{n} {verdict}" for verdict, n in sorted(verdicts.items(), key=lambda v: -v[1]))
+            )
+    print(f"time       {seconds:.0f} s")
+
+
+def plan(study: str | None) -> int:
+    """Print which steps would run and why, in order, without running any."""
+    command = snakemake("--cores", "1", "--dry-run", *chosen(study))
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if run.returncode:
+        print(run.stdout + run.stderr, file=sys.stderr)
+        return run.returncode
+    steps = re.findall(
+        r"^(?:Job \d+: (?P<message>.*)|\s*(?:local)?rule (?P<rule>\w+):)\n(?P<body>(?:.+\n)*)",
+        run.stdout + run.stderr,
+        re.M,
+    )
+    shown = [(message or rule, re.search(r"[Rr]eason: (.*)", body)) for message, rule, body in steps]
+    shown = [(what, reason.group(1)) for what, reason in shown if reason and what != "all"]
+    if not shown:
+        print("Nothing to do: every result is newer than its data, code and settings.")
+        return 0
+    print(f"{len(shown)} steps would run:\n")
+    for number, (what, reason) in enumerate(shown, start=1):
+        print(f"{number:>3}  {what}\n     because {_because(reason)}")
+    return 0
+
+
+def _because(reason: str) -> str:
+    """Snakemake's reason, shortened to one line that a person reads."""
+    parts = []
+    for part in reason.split("; "):
+        head, _, files = part.partition(": ")
+        names = files.split(", ")
+        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        parts.append(
+            {
+                "Missing output files": f"{listed} do not exist yet"
+                if len(names) > 1
+                else f"{listed} does not exist yet",
+                "Input files updated by another job": f"an earlier step makes {listed} anew",
+                "Updated input files": f"{listed} changed",
+            }.get(head, f"{head[:1].lower()}{head[1:]}" + (f": {listed}" if files else ""))
+        )
+    return "; ".join(parts)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", help="a study in config/studies/ (default: those of config/config.yaml)")
+    parser.add_argument("--cores", default="all")
+    parser.add_argument("--plan", action="store_true", help="say what would run and why")
+    chosen_arguments = parser.parse_args()
+    if chosen_arguments.plan:
+        return plan(chosen_arguments.study)
+    return build(chosen_arguments.study, chosen_arguments.cores)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

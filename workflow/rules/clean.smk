@@ -1,0 +1,22 @@
+rule clean:
+    message:
+        "apply the study's cleaning rules; every row and cell touched goes to the ledger"
+    input:
+        ingested=f"{PROCESSED}/ingested.parquet",
+        register=register,
+        code=code("clean"),
+    output:
+        clean=f"{PROCESSED}/clean.parquet",
+        schools=f"{PROCESSED}/schools.parquet",
+        ledger=f"{PROCESSED}/ledger.csv",
+        **tables("clean"),
+    params:
+        settings=settings("clean", "columns", "register_", "key_stages", "gender", "min_group"),
+        lock=LOCK,
+    log:
+        "logs/{study}/clean.log",
+    benchmark:
+        "benchmarks/{study}/clean.tsv"
+    shell:
+        "python scripts/clean.py --study {wildcards.study} --ingested {input.ingested}"
+        " --out data/processed/{wildcards.study} --tables results/{wildcards.study}/tables/clean > {log} 2>&1"

@@ -1,0 +1,20 @@
+rule factors:
+    message:
+        "factor the dimensions and the items; hold loadings against the published ones"
+    input:
+        scores=f"{PROCESSED}/scores.parquet",
+        moments=f"{PROCESSED}/moments.npz",
+        published=lambda wildcards: published(wildcards)[:1],
+        code=code("factors"),
+    output:
+        **tables("factors"),
+    params:
+        settings=settings("factors", "published", "resampling"),
+        lock=LOCK,
+    log:
+        "logs/{study}/factors.log",
+    benchmark:
+        "benchmarks/{study}/factors.tsv"
+    shell:
+        "python scripts/factors.py --study {wildcards.study} --processed data/processed/{wildcards.study}"
+        " --out results/{wildcards.study}/tables/factors > {log} 2>&1"

@@ -1,0 +1,24 @@
+rule figures:
+    message:
+        "draw the figures and write their alternative texts"
+    input:
+        tables=all_tables,
+        published=lambda wildcards: published(wildcards)[:1],
+        code=code("figures"),
+    output:
+        figures=report(
+            directory(f"{RESULTS}/figures"),
+            patterns=["{name}.png"],
+            category="Figures",
+            caption="../report/figure.rst",
+        ),
+    params:
+        settings=settings("published", "key_stages", "gender", "schools", "inspection"),
+        lock=LOCK,
+    log:
+        "logs/{study}/figures.log",
+    benchmark:
+        "benchmarks/{study}/figures.tsv"
+    shell:
+        "python scripts/figures.py --study {wildcards.study} --tables results/{wildcards.study}/tables"
+        " --out {output.figures} > {log} 2>&1"

@@ -1,0 +1,19 @@
+rule key_stages:
+    message:
+        "compare key stages"
+    input:
+        scores=f"{PROCESSED}/scores.parquet",
+        moments=f"{PROCESSED}/moments.npz",
+        code=code("key_stages"),
+    output:
+        **tables("key_stages"),
+    params:
+        settings=settings("key_stages", "register_", "min_group"),
+        lock=LOCK,
+    log:
+        "logs/{study}/key_stages.log",
+    benchmark:
+        "benchmarks/{study}/key_stages.tsv"
+    shell:
+        "python scripts/key_stages.py --study {wildcards.study} --processed data/processed/{wildcards.study}"
+        " --out results/{wildcards.study}/tables/key_stages > {log} 2>&1"

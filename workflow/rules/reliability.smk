@@ -1,0 +1,19 @@
+rule reliability:
+    message:
+        "estimate alpha and omega for each dimension and overall"
+    input:
+        scores=f"{PROCESSED}/scores.parquet",
+        moments=f"{PROCESSED}/moments.npz",
+        code=code("reliability"),
+    output:
+        **tables("reliability"),
+    params:
+        settings=settings("resampling"),
+        lock=LOCK,
+    log:
+        "logs/{study}/reliability.log",
+    benchmark:
+        "benchmarks/{study}/reliability.tsv"
+    shell:
+        "python scripts/reliability.py --study {wildcards.study} --processed data/processed/{wildcards.study}"
+        " --out results/{wildcards.study}/tables/reliability > {log} 2>&1"

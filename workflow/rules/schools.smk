@@ -1,0 +1,19 @@
+rule schools:
+    message:
+        "measure how much schools differ; compare the top with the bottom"
+    input:
+        scores=f"{PROCESSED}/scores.parquet",
+        moments=f"{PROCESSED}/moments.npz",
+        code=code("schools"),
+    output:
+        **tables("schools"),
+    params:
+        settings=settings("schools", "resampling", "min_group"),
+        lock=LOCK,
+    log:
+        "logs/{study}/schools.log",
+    benchmark:
+        "benchmarks/{study}/schools.tsv"
+    shell:
+        "python scripts/schools.py --study {wildcards.study} --processed data/processed/{wildcards.study}"
+        " --out results/{wildcards.study}/tables/schools > {log} 2>&1"

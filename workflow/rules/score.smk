@@ -1,0 +1,19 @@
+rule score:
+    message:
+        "score dimensions and sum moments by school"
+    input:
+        clean=f"{PROCESSED}/clean.parquet",
+        code=code("score"),
+    output:
+        scores=f"{PROCESSED}/scores.parquet",
+        moments=f"{PROCESSED}/moments.npz",
+    params:
+        settings=settings("resampling", "schools"),
+        lock=LOCK,
+    log:
+        "logs/{study}/score.log",
+    benchmark:
+        "benchmarks/{study}/score.tsv"
+    shell:
+        "python scripts/score.py --study {wildcards.study} --clean {input.clean}"
+        " --out data/processed/{wildcards.study} > {log} 2>&1"
