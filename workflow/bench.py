@@ -65,7 +65,8 @@ def document(rules: dict[str, list[tuple[float, float]]], first: list[float], se
         "# Benchmarks",
         "",
         "Written by `make bench`: the default build of a fresh copy, best of three rounds.",
-        f"{datetime.date.today().isoformat()}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.",
+        f"{datetime.date.today().isoformat()}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores, {platform.machine()}.",
         "",
         "| what | best, s | all rounds, s |",
         "|---|---:|---|",

@@ -393,17 +393,17 @@ def load_study(name: str | Path, root: Path = Path()) -> Loaded:
     Raises SurveyError for a missing file, broken YAML, an unknown key or an impossible value.
     """
     path = root / "config" / "studies" / f"{name}.yaml"
-    study = _read(path, Study)
+    study = read_model(path, Study)
     if study.id != path.stem:
         raise SurveyError(f"id is '{study.id}'", where=path, remedy=f"Make it the file's name, '{path.stem}'.")
-    instrument = _read(root / "config" / "instruments" / f"{study.instrument}.yaml", Instrument)
+    instrument = read_model(root / "config" / "instruments" / f"{study.instrument}.yaml", Instrument)
     _fits(study, instrument, path)
     return Loaded(study, instrument, root)
 
 
 def load_project(root: Path = Path()) -> Project:
     """Read ``config/config.yaml``."""
-    return _read(root / "config" / "config.yaml", Project)
+    return read_model(root / "config" / "config.yaml", Project)
 
 
 def _fits(study: Study, instrument: Instrument, path: Path) -> None:
@@ -421,7 +421,8 @@ def _fits(study: Study, instrument: Instrument, path: Path) -> None:
         )
 
 
-def _read(path: Path, model: type[Strict]) -> Any:
+def read_model(path: Path, model: type[Strict]) -> Any:
+    """The YAML file at ``path`` as ``model``; raises SurveyError for a missing file, broken YAML or an unknown key."""
     if not path.is_file():
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
         raise SurveyError("no such file", where=path, remedy=nearest(path.stem, known))
@@ -452,6 +453,8 @@ def _remedy(error: ValidationError, model: type[Strict]) -> str:
     for e in error.errors():
         if e["type"] == "extra_forbidden":
             return nearest(e["loc"][-1], _keys_at(model, e["loc"][:-1]))
+        if e["type"] == "union_tag_invalid":
+            return nearest(e["ctx"]["tag"], [t.strip("' ") for t in e["ctx"]["expected_tags"].split(",")])
     return "Correct the value; workflow/schemas/ describes every key."
 
 
@@ -471,5 +474,9 @@ def _keys_at(model: Any, place: tuple[int | str, ...]) -> list[str]:
     node: dict[str, Any] = schema
     for part in place:
         node = resolve(node)
+        if "discriminator" in node:
+            # A list of several models: the place names the one that was chosen, not a key.
+            node = {"$ref": node["discriminator"]["mapping"].get(str(part), "")}
+            continue
         node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
     return list(resolve(node).get("properties", {}))

@@ -132,12 +132,14 @@ def key(fig: Figure, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
     handles = [Line2D([], [], linestyle="none", markersize=5, **look) for _, look in entries]
     space = WIDTH - 0.2
     widths = [len(label) * LETTER + 0.35 for label, _ in entries]
-    columns = next((k for k in range(len(entries), 0, -1) if k * max(widths) <= space), 1)
-    if sum(widths) <= space:
-        columns = len(entries)
+    columns = len(entries)
+    if sum(widths) > space:
+        columns = max(1, int(space / max(widths)))
+    # A legend fills its columns first; readers go along the lines.
+    order = [i for start in range(columns) for i in range(start, len(entries), columns)]
     fig.legend(
-        handles,
-        [label for label, _ in entries],
+        [handles[i] for i in order],
+        [entries[i][0] for i in order],
         loc="outside upper left",
         ncols=columns,
         frameon=False,
@@ -156,11 +158,18 @@ def hollow(colour: str, marker: str) -> dict[str, Any]:
     return {"marker": marker, "markerfacecolor": "white", "markeredgecolor": colour}
 
 
-def nothing(fig: Figure, ax: Axes, text: str) -> Figure:
-    """A panel that says why it is empty."""
-    ax.set_axis_off()
-    ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=ax.transAxes)
+def nothing(fig: Figure, axes: np.ndarray, least: int) -> Figure:
+    """A figure whose every number is withheld says so."""
+    leave_out(axes, 0)
+    text = f"Nothing to show: every number rests on fewer than {least} people or could not be computed."
+    fig.text(0.5, 0.5, text, ha="center", va="center", color=GREY)
     return fig
+
+
+def leave_out(axes: np.ndarray, used: int) -> None:
+    """Take away the panels of a grid after the first ``used``."""
+    for ax in axes.flat[used:]:
+        ax.set_axis_off()
 
 
 def folded(text: str, width: float, size: float = SMALL) -> str:

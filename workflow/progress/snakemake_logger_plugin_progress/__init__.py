@@ -49,6 +49,8 @@ class LogHandler(LogHandlerBase):
                 self._say(f"\n(full log: {log})")
         elif event in (None, LogEvent.ERROR) and record.levelno >= ERROR and not self.failed:
             self._say(record.getMessage())
+        elif event is None and record.getMessage().startswith("Nothing to be done"):
+            self._say("Nothing to do: every result is newer than its data, code and settings.")
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)

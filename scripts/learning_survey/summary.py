@@ -1,0 +1,229 @@
+"""What prose points at: the highest, the lowest, the largest step, how many of how many.
+
+Each is a row of a table under a second name, so that it carries the same source, or a count over rows.
+Names are ``summary.<stage>.<what>.<column>``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from learning_survey.values import Row, Tables, Values, joined, plain, row_values, text_of
+
+if TYPE_CHECKING:
+    from learning_survey.config import Loaded
+
+SIGNIFICANT = 0.05
+
+
+class Summary:
+    """Collects values under ``summary.``; knows the words for ids."""
+
+    def __init__(self, tables: Tables, study: Loaded) -> None:
+        self.tables, self.study, self.values = tables, study, {}
+        instrument = study.instrument
+        self.words = {d.id: d.label for d in instrument.dimensions} | {i.id: i.wording for i in instrument.items}
+        self.groups = {level.id: level.label for level in study.key_stages.levels} if study.key_stages else {}
+        self.groups |= {c.id: c.label for c in study.gender.categories} if study.gender else {}
+        self.factors = {f.id: f.label for f in instrument.factors}
+
+    def row(self, prefix: str, table: str, row: Row | None) -> None:
+        """The row's cells under ``prefix``, with the words for its ids: ``dimension_label``, ``group_a_label``, …
+
+        A row that compares two groups also gets ``relation`` ("higher than" or "lower than") and ``size``, its effect
+        without the sign.
+        """
+        if row is None:
+            return
+        cells = row_values(row, table, self.tables[table].index(row) + 2, f"{self.study.resampling.level:.0%}")
+        source = next(iter(cells.values()))
+        words = {"dimension": self.words, "scale": self.words, "item": self.words, "variable": self.words}
+        words |= {"group_a": self.groups, "group_b": self.groups, "factor": self.factors}
+        words |= {"factor_a": self.factors, "factor_b": self.factors}
+        for column, value in row.items():
+            if column in words:
+                text = words[column].get(value, str(value))
+                cells[f"{column}_label"] = plain(value, text, source["title"], source["file"], source["row"])
+        if "hedges_g" in cells and row["hedges_g"] is not None:
+            g = row["hedges_g"]
+            effect = cells["hedges_g"]
+            cells["relation"] = effect | {"text": "higher than" if g > 0 else "lower than"}
+            cells["size"] = effect | {"value": abs(g), "text": text_of(abs(g), "effect")}
+        self.values |= {f"summary.{prefix}.{name}": value for name, value in cells.items()}
+
+    def extremes(
+        self,
+        prefix: str,
+        table: str,
+        column: str,
+        names: tuple[str, str] = ("lowest", "highest"),
+        rows: list[Row] | None = None,
+        by: Callable[[float], float] = float,
+    ) -> None:
+        """The rows with the lowest and the highest ``column`` (nulls left out), as ``<prefix>.lowest`` and so on."""
+        known = [r for r in (self.tables[table] if rows is None else rows) if r[column] is not None]
+        if known:
+            self.row(f"{prefix}.{names[0]}", table, min(known, key=lambda r: by(r[column])))
+            self.row(f"{prefix}.{names[1]}", table, max(known, key=lambda r: by(r[column])))
+
+    def count(self, name: str, table: str, number: int | float) -> None:
+        self.values[f"summary.{name}"] = plain(round(number), file=f"{table.replace('.', '/')}.csv")
+
+    def say(self, name: str, table: str, text: str) -> None:
+        file = f"{table.replace('.', '/')}.csv"
+        self.values[f"summary.{name}"] = plain(text, text, file, file)
+
+
+def summary_values(tables: Tables, study: Loaded) -> Values:
+    """Every summary that the study's tables allow."""
+    s = Summary(tables, study)
+    for part in (_clean, _describe, _reliability, _factors, _key_stages, _gender, _schools, _inspection):
+        part(s)
+    return s.values
+
+
+def _clean(s: Summary) -> None:
+    flow = s.tables["clean.flow"]
+    if flow:
+        s.count("clean.rows_in", "clean.flow", flow[0]["rows_in"])
+        s.count("clean.rows_out", "clean.flow", flow[-1]["rows_out"])
+        s.count("clean.rows_dropped", "clean.flow", sum(r["rows_dropped"] or 0 for r in flow))
+        s.count("clean.cells_emptied", "clean.flow", sum(r["cells_emptied"] or 0 for r in flow))
+
+
+def _describe(s: Summary) -> None:
+    s.extremes("describe.share", "describe.dimensions", "share_high")
+    s.extremes("describe.mean", "describe.dimensions", "mean")
+    s.extremes("describe.design_effect", "describe.dimensions", "design_effect")
+    ranked = sorted(
+        (r for r in s.tables["describe.dimensions"] if r["share_high"] is not None), key=lambda r: -r["share_high"]
+    )
+    if ranked:
+        shares = [f"{r['label']} ({text_of(r['share_high'], 'share')})" for r in ranked]
+        s.say("describe.shares", "describe.dimensions", joined(shares))
+    items = sorted((r for r in s.tables["describe.items"] if r["rank"] is not None), key=lambda r: r["rank"])
+    for k in range(min(3, len(items))):
+        s.row(f"describe.item_high_{k + 1}", "describe.items", items[k])
+        s.row(f"describe.item_low_{k + 1}", "describe.items", items[-1 - k])
+    contrasts = s.tables["describe.contrasts"]
+    if contrasts:
+        s.row("describe.contrast", "describe.contrasts", contrasts[0])
+
+
+def _reliability(s: Summary) -> None:
+    scales = [r for r in s.tables["reliability.alpha"] if r["scale"] != "all"]
+    s.extremes("reliability.alpha", "reliability.alpha", "alpha", rows=scales)
+    s.extremes("reliability.omega", "reliability.alpha", "omega_total", rows=scales)
+
+
+def _factors(s: Summary) -> None:
+    for solution in ("dimensions", "items"):
+        loadings = [r for r in s.tables["factors.loadings"] if r["solution"] == solution]
+        s.extremes(f"factors.{solution}.phi", "factors.phi", "phi", rows=_solution(s, "factors.phi", solution))
+        s.extremes(
+            f"factors.{solution}.communality",
+            "factors.communalities",
+            "communality",
+            rows=_solution(s, "factors.communalities", solution),
+        )
+        near = _solution(s, "factors.congruence", solution)
+        s.extremes(f"factors.{solution}.congruence", "factors.congruence", "tucker", rows=near)
+        s.extremes(f"factors.{solution}.rms", "factors.congruence", "rms_difference", rows=near)
+        s.extremes(
+            f"factors.{solution}.difference", "factors.loadings", "difference", ("least", "most"), loadings, by=abs
+        )
+
+
+def _solution(s: Summary, table: str, solution: str) -> list[Row]:
+    return [r for r in s.tables[table] if r["solution"] == solution]
+
+
+def _key_stages(s: Summary) -> None:
+    levels = list(s.groups)[: len(s.study.key_stages.levels)] if s.study.key_stages else []
+    if not levels:
+        return
+    first, last = levels[0], levels[-1]
+    s.say("key_stages.first", "key_stages.means", s.groups[first])
+    s.say("key_stages.last", "key_stages.means", s.groups[last])
+    trends = [r for r in s.tables["key_stages.tests"] if r["test"] == "trend_clustered" and r["slope"] is not None]
+    s.count("key_stages.total", "key_stages.tests", len(trends))
+    s.count("key_stages.falls", "key_stages.tests", sum((r["slope_ci_high"] or 0) < 0 for r in trends))
+    s.count("key_stages.rises", "key_stages.tests", sum((r["slope_ci_low"] or 0) > 0 for r in trends))
+    s.extremes("key_stages.trend", "key_stages.tests", "slope", ("steepest_fall", "least_fall"), trends)
+    pairs = [r for r in s.tables["key_stages.pairs"] if r["hedges_g"] is not None]
+    s.extremes(
+        "key_stages.whole",
+        "key_stages.pairs",
+        "hedges_g",
+        ("smallest", "largest"),
+        [r for r in pairs if {r["group_a"], r["group_b"]} == {first, last}],
+        by=abs,
+    )
+    steps = [r for r in pairs if r["adjacent"]]
+    s.extremes("key_stages.step", "key_stages.pairs", "hedges_g", ("smallest", "largest"), steps, by=abs)
+    most = Counter()
+    for dimension in {r["dimension"] for r in steps}:
+        step = max((r for r in steps if r["dimension"] == dimension), key=lambda r: abs(r["hedges_g"]))
+        most[(step["group_a"], step["group_b"])] += 1
+    if most:
+        (a, b), number = max(most.items(), key=lambda kv: (kv[1], kv[0]))
+        s.say("key_stages.common_step.from", "key_stages.pairs", s.groups.get(a, a))
+        s.say("key_stages.common_step.to", "key_stages.pairs", s.groups.get(b, b))
+        s.count("key_stages.common_step.dimensions", "key_stages.pairs", number)
+
+
+def _gender(s: Summary) -> None:
+    pairs = [r for r in s.tables["gender.pairs"] if r["hedges_g"] is not None]
+    s.extremes("gender.effect", "gender.pairs", "hedges_g", ("smallest", "largest"), pairs, by=abs)
+    if pairs:
+        s.count("gender.pairs", "gender.pairs", len(pairs))
+        s.count("gender.different", "gender.pairs", sum(_below(r["p_holm"]) for r in pairs))
+
+
+def _schools(s: Summary) -> None:
+    s.extremes("schools.icc", "schools.variance", "icc1")
+    s.extremes("schools.design_effect", "schools.variance", "design_effect")
+    s.extremes("schools.effective_n", "schools.variance", "effective_n")
+    s.extremes("schools.gap", "schools.extremes", "gap", ("smallest", "largest"))
+    s.extremes("schools.effect", "schools.extremes", "d", ("smallest", "largest"))
+    s.extremes("schools.effect_total", "schools.extremes", "d_total", ("smallest", "largest"))
+    s.extremes("schools.effect_within", "schools.extremes", "d_pooled_within", ("smallest", "largest"))
+    known = [r for r in s.tables["schools.extremes"] if r["p_holm"] is not None]
+    if known:
+        s.row("schools.pair", "schools.extremes", known[0])
+        s.count("schools.different", "schools.extremes", sum(_below(r["p_holm"]) for r in known))
+        s.count("schools.compared", "schools.extremes", len(known))
+    if s.tables["schools.strong_culture"]:
+        s.row("schools.strong", "schools.strong_culture", s.tables["schools.strong_culture"][0])
+
+
+def _inspection(s: Summary) -> None:
+    welch = [r for r in s.tables["inspection.tests"] if r["test"] == "welch_anova" and r["p_holm"] is not None]
+    if welch:
+        s.count("inspection.tests", "inspection.tests", len(welch))
+        s.count("inspection.different", "inspection.tests", sum(_below(r["p_holm"]) for r in welch))
+        s.count("inspection.uncorrected", "inspection.tests", sum(_below(r["p"]) for r in welch))
+        s.extremes("inspection.p", "inspection.tests", "p", rows=welch)
+        s.extremes("inspection.detectable", "inspection.tests", "detectable", rows=welch)
+        s.extremes("inspection.eta_squared", "inspection.tests", "eta_squared", rows=welch)
+    for row in s.tables["inspection.extremes"]:
+        s.row(f"inspection.{row['position']}", "inspection.extremes", row)
+    plan = s.study.inspection
+    if plan and plan.higher and plan.lower:
+        signed = [
+            r["hedges_g"] * (1 if r["rating_a"] == plan.higher else -1)
+            for r in s.tables["inspection.pairs"]
+            if {r["rating_a"], r["rating_b"]} == {plan.higher, plan.lower} and r["hedges_g"] is not None
+        ]
+        if signed:
+            s.count("inspection.compared", "inspection.pairs", len(signed))
+            s.count("inspection.higher", "inspection.pairs", sum(g > 0 for g in signed))
+            for name, g in (("smallest", min(signed)), ("largest", max(signed))):
+                file = "inspection/pairs.csv"
+                s.values[f"summary.inspection.gap_{name}"] = plain(g, text_of(g, "effect"), file=file)
+
+
+def _below(p: float | None) -> bool:
+    return p is not None and p < SIGNIFICANT

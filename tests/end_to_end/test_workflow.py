@@ -1,0 +1,114 @@
+"""The workflow itself: what makes a step run again, what a kill leaves behind, what bad input does."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import RESULTS, ROOT, build, digests
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from learning_survey.code import modules_of
+
+
+@pytest.fixture(scope="module")
+def bfi(copy):
+    """The real survey, built by configuration alone."""
+    folder = copy("bfi")
+    run = build(folder, "--study", "bfi")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+def would_run(folder: Path, changed: str = "") -> set[str]:
+    """Steps that a dry run would execute; with ``changed``, those that it would execute because of that file."""
+    command = [sys.executable, "-m", "snakemake", "--nolock", "--dry-run", "--cores", "1", "--config", "study=bfi"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    steps = set()
+    for block in (run.stdout + run.stderr).split("\n\n"):
+        step = re.search(r"log: logs/bfi/([a-z_]+?)(?:_bfi)?\.log", block)
+        if step and (not changed or re.search(rf"[Rr]eason: .*Updated input files: .*{re.escape(changed)}", block)):
+            steps.add(step.group(1))
+    return steps
+
+
+def test_a_real_survey_gives_a_report_without_the_mark(bfi):
+    names = sorted(path.name for path in (bfi / "results/bfi/report").iterdir())
+    assert names == ["bfi.docx", "bfi.html", "bfi.pdf"]
+    assert not (bfi / "results/bfi/scorecard.csv").exists()
+    assert not (bfi / "results/bfi/tables/schools").exists()
+
+
+@pytest.mark.parametrize("module", ["reliability", "moments", "renderer", "errors"])
+def test_an_edited_module_reruns_exactly_the_steps_that_use_it(bfi, module):
+    path = bfi / "scripts" / "learning_survey" / f"{module}.py"
+    original, stat = path.read_bytes(), path.stat()
+    steps = ["ingest", "clean", "score", "describe", "reliability", "factors", "key_stages", "gender", "figures"]
+    steps += ["values", "report", "audit"]
+    users = {step for step in steps if path in modules_of(bfi / "scripts" / f"{step}.py")}
+    assert users
+    path.write_bytes(original + b"\n# edited\n")
+    try:
+        assert would_run(bfi, str(path.relative_to(bfi))) == users
+    finally:
+        path.write_bytes(original)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert would_run(bfi) == set()
+
+
+def test_the_plan_says_what_would_run_and_why(copy):
+    folder = copy("plan")
+    run = build(folder, "--plan", "--study", "bfi")
+    assert run.returncode == 0
+    assert "steps would run" in run.stdout
+    assert "does not exist yet" in run.stdout
+    assert not (folder / "results").exists()
+
+
+@pytest.mark.parametrize("seconds", [2.5, 6.0])
+def test_a_killed_build_resumes_to_the_same_bytes(bfi, copy, seconds):
+    folder = copy("killed")
+    command = [sys.executable, "workflow/build.py", "--study", "bfi"]
+    process = subprocess.Popen(
+        command, cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    run = build(folder, "--study", "bfi")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert digests(folder, *RESULTS) == digests(bfi, *RESULTS)
+    assert not list(folder.rglob("*.part"))
+
+
+def test_bad_input_ends_with_one_message_and_no_result(copy):
+    folder = copy("bad")
+    data = folder / "tests/data/bfi.csv"
+    text = data.read_text().replace(",2,4,3,4,4,", ",2,4,eleven,4,4,", 1)
+    data.write_text(text)
+    run = build(folder, "--study", "bfi")
+    assert run.returncode != 0
+    assert "error: " in run.stderr
+    assert "bfi.csv" in run.stderr and "eleven" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (folder / "data/processed/bfi/ingested.parquet").exists()
+
+
+def test_an_unknown_study_or_key_is_named(copy):
+    folder = copy("keys")
+    run = build(folder, "--study", "bif")
+    assert run.returncode != 0
+    assert "bif.yaml" in run.stderr and "'bfi'" in run.stderr
+    study = folder / "config/studies/bfi.yaml"
+    study.write_text(study.read_text().replace("min_answered:", "min_answerd:"))
+    run = build(folder, "--study", "bfi")
+    assert run.returncode != 0
+    assert "clean.min_answerd: unknown key" in run.stderr and "'min_answered'" in run.stderr
+    assert "Traceback" not in run.stderr
