@@ -29,6 +29,11 @@ def snakemake(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "snakemake", "--nolock", *arguments]
 
 
+def environment() -> dict[str, str]:
+    """The present environment, with the progress plugin where Snakemake finds it."""
+    return os.environ | {"PYTHONPATH": str(ROOT / "workflow" / "progress")}
+
+
 def chosen(study: str | None) -> list[str]:
     return ["--config", f"study={study}"] if study else []
 
@@ -36,7 +41,6 @@ def chosen(study: str | None) -> list[str]:
 def build(study: str | None, cores: str) -> int:
     """Run the workflow; return its exit code."""
     began = time.monotonic()
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow" / "progress")}
     (ROOT / ".snakemake").mkdir(exist_ok=True)
     with (ROOT / ".snakemake" / "build.lock").open("w") as lock:
         try:
@@ -46,7 +50,7 @@ def build(study: str | None, cores: str) -> int:
             return 2
         # The child holds the lock too, so that it stays locked while any part of the build lives.
         command = snakemake("--cores", cores, "--logger", "progress", *chosen(study))
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[lock.fileno()])
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(), pass_fds=[lock.fileno()])
         try:
             code = process.wait()
         except KeyboardInterrupt:
@@ -77,45 +81,9 @@ def summary(study: str | None, seconds: float) -> None:
 
 
 def plan(study: str | None) -> int:
-    """Print which steps would run and why, in order, without running any."""
-    command = snakemake("--cores", "1", "--dry-run", *chosen(study))
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if run.returncode:
-        print(run.stdout + run.stderr, file=sys.stderr)
-        return run.returncode
-    steps = re.findall(
-        r"^(?:Job \d+: (?P<message>.*)|\s*(?:local)?rule (?P<rule>\w+):)\n(?P<body>(?:.+\n)*)",
-        run.stdout + run.stderr,
-        re.M,
-    )
-    shown = [(message or rule, re.search(r"[Rr]eason: (.*)", body)) for message, rule, body in steps]
-    shown = [(what, reason.group(1)) for what, reason in shown if reason and what != "all"]
-    if not shown:
-        print("Nothing to do: every result is newer than its data, code and settings.")
-        return 0
-    print(f"{len(shown)} steps would run:\n")
-    for number, (what, reason) in enumerate(shown, start=1):
-        print(f"{number:>3}  {what}\n     because {_because(reason)}")
-    return 0
-
-
-def _because(reason: str) -> str:
-    """Snakemake's reason, shortened to one line that a person reads."""
-    parts = []
-    for part in reason.split("; "):
-        head, _, files = part.partition(": ")
-        names = files.split(", ")
-        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        parts.append(
-            {
-                "Missing output files": f"{listed} do not exist yet"
-                if len(names) > 1
-                else f"{listed} does not exist yet",
-                "Input files updated by another job": f"an earlier step makes {listed} anew",
-                "Updated input files": f"{listed} changed",
-            }.get(head, f"{head[:1].lower()}{head[1:]}" + (f": {listed}" if files else ""))
-        )
-    return "; ".join(parts)
+    """Print which steps would run and why, in order, without running any; return Snakemake's exit code."""
+    command = snakemake("--cores", "1", "--dry-run", "--logger", "progress", *chosen(study))
+    return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
 
 
 def main() -> int:

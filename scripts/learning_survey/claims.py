@@ -2,8 +2,8 @@
 
 The CSV lists what a report claims, one row per claim. The YAML says, in a few kinds of check, which table each claim
 is held against. A rule names one claim, or a family by a pattern with placeholders: ``reliability.{dimension}`` stands
-for every claim of that form, and ``{dimension}`` can then be used in the rule's ``where``. A new published report is two
-new files, no new code.
+for every claim of that form, and ``{dimension}`` can then be used in the rule's ``where``. A new published report is
+two new files, no new code.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _OnTable(_Rule):
     """A rule that reads rows of one table."""
 
     table: str
-    where: Where = {}
+    where: Where = Field(default={})
     column: str
 
 
@@ -90,7 +90,7 @@ class Value(_OnTable):
     scale: float = 1
     tolerance: str
     pick: Literal["least", "greatest"] | None = None
-    at: dict[str, str] = {}
+    at: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _picked(self) -> Value:
@@ -116,7 +116,7 @@ class Trend(Strict):
     """Where a linear trend stands: a row of ``table`` with its ``slope`` and ``p``."""
 
     table: str
-    where: Where = {}
+    where: Where = Field(default={})
     slope: str = "slope"
     p: str = "p_holm"
 
@@ -125,7 +125,7 @@ class Steps(Strict):
     """Where the differences between neighbours stand: earlier minus later group, and ``p``."""
 
     table: str
-    where: Where = {}
+    where: Where = Field(default={})
     difference: str = "difference"
     p: str = "p_holm"
 
@@ -196,7 +196,7 @@ class Order(_OnTable):
     check: Literal["order"]
     name: str
     each: str
-    groups: list[str] = Field(default=[], min_length=0)
+    groups: list[str] = Field(default=[])
 
 
 class Count(_OnTable):
@@ -291,7 +291,9 @@ def read_claims(path: Path) -> list[Claim]:
                 raise SurveyError(f"unknown kind '{claim.kind}'", where=where, remedy=nearest(claim.kind, KINDS))
             if not claim.claim_id or claim.claim_id in claims:
                 raise SurveyError(
-                    f"claim_id '{claim.claim_id}' is empty or given twice", where=where, remedy="Give each claim its own."
+                    f"claim_id '{claim.claim_id}' is empty or given twice",
+                    where=where,
+                    remedy="Give each claim its own.",
                 )
             claims[claim.claim_id] = claim
     if not claims:

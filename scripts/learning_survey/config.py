@@ -337,6 +337,16 @@ class Study(Strict):
                 "inspection needs a register with a rating column",
             ),
             (self.synthetic, self.calibration, "a synthetic study needs 'calibration'"),
+            (self.clean.test_status, self.columns.status, "clean.test_status needs columns.status"),
+            *(
+                (field in self.clean.require, given, f"clean.require: {field} needs {place}")
+                for field, given, place in (
+                    ("school", self.columns.school, "columns.school"),
+                    ("age", self.columns.age, "columns.age"),
+                    ("group", self.key_stages, "key_stages"),
+                    ("gender", self.gender, "gender"),
+                )
+            ),
         ]
         for wanted, given, message in needs:
             if wanted and not given:

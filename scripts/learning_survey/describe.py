@@ -5,11 +5,13 @@ Formulae for the intervals are in ``uncertainty``. Tables are those of ``schemas
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_survey.score import band_of, is_high
 from learning_survey.uncertainty import mean, share, withhold
 
 if TYPE_CHECKING:
@@ -20,23 +22,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# A score is a mean of whole numbers: a bound that it should meet exactly may be missed by a rounding error.
-ROUNDING = 1e-9
-
 
 def upper_half(codes: list[int]) -> list[int]:
     """The codes above the middle of the scale; with an odd number of codes the neutral one is not among them."""
     return codes[(len(codes) + 1) // 2 :]
-
-
-def is_high(scores: Array, lowest: float) -> Array:
-    """1 where a score reaches ``lowest``, 0 where it does not, NaN where there is none; same shape."""
-    return np.where(np.isnan(scores), np.nan, scores >= lowest - ROUNDING)
-
-
-def band_of(scores: Array, starts: list[float]) -> Array:
-    """Position (from 0) of the band that holds each score, NaN where there is none; ``starts`` ascend."""
-    return np.where(np.isnan(scores), np.nan, np.digitize(scores + ROUNDING, starts) - 1.0)
 
 
 def items(students: Students, instrument: Instrument, level: float, min_group: int) -> pd.DataFrame:
@@ -48,6 +37,7 @@ def items(students: Students, instrument: Instrument, level: float, min_group: i
     for item in instrument.items:
         x = students.scores(item.id)
         estimate = mean(x, students.cluster, level)
+        reached = np.where(np.isnan(x), np.nan, x >= lowest)
         rows.append(
             {
                 "item": item.id,
@@ -58,7 +48,7 @@ def items(students: Students, instrument: Instrument, level: float, min_group: i
                 "n_missing": len(x) - estimate.n,
                 **estimate.columns("mean"),
                 "sd": estimate.sd,
-                **share(is_high(x, lowest), students.cluster, level).columns("share_high"),
+                **share(reached, students.cluster, level).columns("share_high"),
             }
         )
     frame = withhold(pd.DataFrame(rows), "n", _numbers(rows, "n_missing", "mean", "sd", "share_high"), min_group)
@@ -74,7 +64,7 @@ def item_distribution(students: Students, instrument: Instrument, level: float, 
         x = students.scores(item.id)
         answered = int((~np.isnan(x)).sum())
         for code in instrument.response.codes:
-            gave = is_code(x, code)
+            gave = np.where(np.isnan(x), np.nan, x == code)
             rows.append(
                 {
                     "item": item.id,
@@ -86,11 +76,6 @@ def item_distribution(students: Students, instrument: Instrument, level: float, 
                 }
             )
     return withhold(pd.DataFrame(rows), "answered", _numbers(rows, "n", "share"), min_group).drop(columns="answered")
-
-
-def is_code(x: Array, code: float) -> Array:
-    """1 where an answer is ``code``, 0 where it is another, NaN where there is none; same shape."""
-    return np.where(np.isnan(x), np.nan, np.abs(x - code) < ROUNDING)
 
 
 def answer_label(instrument: Instrument, item: Item, code: int) -> str:
@@ -116,7 +101,7 @@ def dimensions(students: Students, instrument: Instrument, level: float, min_gro
                 "n_missing": len(x) - estimate.n,
                 **estimate.columns("mean"),
                 "sd": estimate.sd,
-                **share(is_high(x, instrument.high_from), students.cluster, level).columns("share_high"),
+                **share(is_high(x, instrument), students.cluster, level).columns("share_high"),
                 "design_effect": estimate.design_effect,
             }
         )
@@ -131,10 +116,10 @@ def bands(students: Students, instrument: Instrument, level: float, min_group: i
 
     rows = []
     for dimension in instrument.dimensions:
-        band = band_of(students.scores(dimension.id), [b.start for b in instrument.bands])
-        scored = int((~np.isnan(band)).sum())
+        band = band_of(students.scores(dimension.id), instrument)
+        scored = int((band >= 0).sum())
         for position, spec in enumerate(instrument.bands):
-            within = is_code(band, position)
+            within = np.where(band < 0, np.nan, band == position)
             rows.append(
                 {
                     "dimension": dimension.id,
@@ -165,7 +150,7 @@ def contrasts(students: Students, instrument: Instrument, level: float, min_grou
         ]
         if not all(sides):
             continue
-        wanted, experienced = (_row_mean([students.scores(item) for item in side]) for side in sides)
+        wanted, experienced = (row_mean(students.scores(item) for item in side) for side in sides)
         both = ~np.isnan(wanted - experienced)
         cluster = students.cluster[both]
         difference = mean((wanted - experienced)[both], cluster, level)
@@ -181,16 +166,16 @@ def contrasts(students: Students, instrument: Instrument, level: float, min_grou
         )
     if not rows:
         return pd.DataFrame(columns=list(TABLES["describe.contrasts"].columns))
-    return withhold(
-        pd.DataFrame(rows), "n", _numbers(rows, "wanted", "experienced", "difference", "p"), min_group
-    )
+    return withhold(pd.DataFrame(rows), "n", _numbers(rows, "wanted", "experienced", "difference", "p"), min_group)
 
 
-def _row_mean(columns: list[Array]) -> Array:
-    """Mean over columns of the answers that there are; NaN where there are none."""
-    x = np.column_stack(columns)
-    count = (~np.isnan(x)).sum(axis=1)
-    return np.where(count > 0, np.nansum(x, axis=1) / np.maximum(count, 1), np.nan)
+def row_mean(columns: Iterable[Array]) -> Array:
+    """Each student's mean over columns (each of length N) of the answers that there are; NaN where there are none."""
+    total = count = 0.0
+    for x in columns:
+        answered = ~np.isnan(x)
+        total, count = total + np.where(answered, x, 0.0), count + answered
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _numbers(rows: list[dict], *names: str) -> list[str]:

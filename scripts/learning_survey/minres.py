@@ -1,7 +1,7 @@
 """Minimum-residual factors and promax, for one correlation matrix or a stack of them.
 
 Resampling and parallel analysis need hundreds of fits, so everything here takes stacks (leading axes) and starts
-warm. A single estimate comes from ``factor_analyzer`` (see ``factors.solution``); the tests hold the two together.
+warm. Tests hold it to psych and to factor_analyzer.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def uniquenesses(R: Array, k: int, start: Array | None = None, tolerance: float 
         if not len(todo):
             break
         step = _newton_step(gradient, held, w, V, k)
-        psi, value, w, V = _descend(stack[todo], psi, step, gradient, value, w, V, k)
+        psi, value, w, V = _descend(stack[todo], k, (psi, value, w, V), gradient, step)
     return result.reshape(R.shape[:-1])
 
 
@@ -90,6 +90,11 @@ def varimax(x: Array, tolerance: float = 1e-12, steps: int = 1000) -> Array:
             break
         before = now
     return rotation
+
+
+def misfit(R: Array, psi: Array, k: int) -> float:
+    """What minimum residuals minimise: the sum of squares of R - diag(psi) after k factors, for one R (p, p)."""
+    return float(_objective(R[None], psi[None], k)[0][0])
 
 
 # ---------------------------------------------------------------- Newton's method
@@ -141,18 +146,21 @@ def _newton_step(gradient: Array, held: Array, w: Array, V: Array, k: int) -> Ar
     identity = np.eye(p)
 
     def solve(second_derivatives: Array) -> Array:
-        return -np.linalg.solve(np.where(both, identity, second_derivatives) + 1e-12 * identity, free[..., None])[..., 0]
+        return -np.linalg.solve(np.where(both, identity, second_derivatives) + 1e-12 * identity, free[..., None])[
+            ..., 0
+        ]
 
     step, safe = solve(first + second), solve(first + 1e-6 * identity)
     downhill = np.einsum("bi,bi->b", step, free) < -1e-12 * np.einsum("bi,bi->b", free, free)
     return np.where(downhill[:, None], step, safe)
 
 
-def _descend(
-    R: Array, psi: Array, step: Array, gradient: Array, value: Array, w: Array, V: Array, k: int
-) -> tuple[Array, Array, Array, Array]:
-    """Go along ``step``, within the bounds, half as far at a time until the objective falls enough (Armijo)."""
-    psi, value, w, V = psi.copy(), value.copy(), w.copy(), V.copy()
+def _descend(R: Array, k: int, state: tuple[Array, ...], gradient: Array, step: Array) -> tuple[Array, ...]:
+    """Go along ``step``, within the bounds, half as far at a time until the objective falls enough (Armijo).
+
+    ``state`` holds psi and what ``_objective`` gives there.
+    """
+    psi, value, w, V = (a.copy() for a in state)
     todo, size = np.arange(len(psi)), 1.0
     for _ in range(40):
         trial = np.clip(psi[todo] + size * step[todo], LOWEST, HIGHEST)

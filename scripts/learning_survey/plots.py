@@ -1,8 +1,6 @@
 """How each figure is drawn: from a study and its aggregate tables to a matplotlib figure.
 
-Every drawing takes ``study``, the tables it needs by name (``learning_survey.schemas``) and the published figures by
-claim id (empty where there are none), and gives a figure; call it inside ``style.applied()``. A withheld number leaves
-its place empty.
+Call a drawing inside ``style.applied()``. A withheld number leaves its place empty.
 """
 
 from __future__ import annotations
@@ -13,7 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning_survey import style
-from learning_survey.shown import (ends, gender_order, gender_pairs, limits, published_values, ranked, school_means, signed, stage_steps)
+from learning_survey.shown import (
+    PAGE_ROWS,
+    ends,
+    gender_panels,
+    item_names,
+    limits,
+    lowered,
+    published_values,
+    ranked,
+    row_heights,
+    school_means,
+    signed,
+    stage_steps,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,22 +32,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from learning_survey.config import Level, Loaded
-
-    Tables = dict[str, pd.DataFrame]
-    Published = dict[str, str]
-
-PAGE_ROWS = 44  # rows of small type that fit on a page
+    from learning_survey.shown import Shown
 
 
-def share_high(study: Loaded, tables: Tables, published: Published) -> Figure:
+def share_high(shown: Shown) -> Figure:
     """Share rated high: a dot with its interval for each dimension, highest first, and the published share."""
+    study, tables = shown.study, shown.tables
     d = ranked(tables["describe.dimensions"], "share_high")
     fig, axes = style.canvas(0.75 + 0.25 * len(d), synthetic=study.synthetic)
     ax, y = axes[0, 0], np.arange(len(d))
     share, low, high = (100 * column for column in limits(d, "share_high"))
     if not np.isfinite(share).any():
         return style.nothing(fig, axes, study.min_group)
-    claimed = published_values(published, "high", d.dimension)
+    claimed = published_values(shown.published, "high", d.dimension)
     if np.isfinite(claimed).any():
         style.key(fig, [("computed, with interval", style.filled()), ("published", style.hollow(style.HELD, "D"))])
     style.points(ax, share, y, low, high)
@@ -50,34 +58,35 @@ def share_high(study: Loaded, tables: Tables, published: Published) -> Figure:
     return fig
 
 
-def key_stages(study: Loaded, tables: Tables, published: Published) -> Figure:
+def key_stages(shown: Shown) -> Figure:
     """Means by ordered group, a panel for each dimension on one scale; dashed lines where the stage changes."""
-    del published  # no mean by group was printed
+    study, tables = shown.study, shown.tables
     d, levels, count = tables["key_stages.means"], study.key_stages.levels, len(study.instrument.dimensions)
     cols = min(3 if count <= 12 else 4, count)
     fig, axes = style.canvas(
         0.7 + 1.5 * ceil(count / cols), synthetic=study.synthetic, rows=ceil(count / cols), cols=cols, sharey=True
     )
-    drawn = d[["mean", "mean_ci_low", "mean_ci_high"]].to_numpy()
+    drawn = np.stack(limits(d, "mean"))
     if not np.isfinite(drawn).any():
         return style.nothing(fig, axes, study.min_group)
     bottom, top = np.nanmin(drawn), np.nanmax(drawn)
     axes[0, 0].set_ylim(bottom - 0.1 * (top - bottom) - 0.02, top + 0.3 * (top - bottom) + 0.02)
     width, x = (style.WIDTH - 0.5) / cols - 0.1, np.arange(len(levels))
-    ticks, legend = short_labels([v.label for v in levels], [v.id for v in levels], width / len(levels))
+    side = max(0.5, 0.17 * len(levels) / width)  # room for a number beside the axis
+    ticks, legend = style.short_labels([v.label for v in levels], [v.id for v in levels], width / len(levels))
     for ax, dimension in zip(axes.flat, study.instrument.dimensions, strict=False):
         one = d[d.dimension == dimension.id].set_index("group").reindex([v.id for v in levels])
         mean, low, high = limits(one, "mean")
         for at in stage_steps(levels):
             ax.axvline(at, color=style.GREY, linewidth=0.7, dashes=(4, 3), zorder=0)
         ax.vlines(x, low, high, color=style.COMPUTED, linewidth=1.3)
-        ax.plot(x, mean, marker="o", markersize=3.6, color=style.COMPUTED)
+        ax.plot(x, mean, marker="o", markersize=3, color=style.COMPUTED)
         for i in ends(mean):
             at = (x[i], np.nanmax([mean[i], high[i]]))
             ax.annotate(f"{mean[i]:.2f}", at, (0, 3), textcoords="offset points", ha="center")
         ax.set_title(style.folded(dimension.label, width, style.TYPE * 1.15))
         ax.set_xticks(x, ticks)
-        ax.set_xlim(-0.5, len(levels) - 0.5)
+        ax.set_xlim(-side, len(levels) - 1 + side)
         ax.grid(axis="y", color=style.WASH, linewidth=0.7)
     name_stages(axes[0, 0], levels)
     style.leave_out(axes, count)
@@ -86,38 +95,30 @@ def key_stages(study: Loaded, tables: Tables, published: Published) -> Figure:
     return fig
 
 
-def items(study: Loaded, tables: Tables, published: Published) -> Figure:
+def items(shown: Shown) -> Figure:
     """Answers to each item as bars that meet at the middle of the scale, sorted by mean."""
-    del published  # no distribution was printed
-    d = ranked(tables["describe.items"], "mean")
-    shares = tables["describe.item_distribution"].pivot(index="item", columns="code", values="share")
-    codes, labels = study.instrument.response.codes, study.instrument.response.labels
-    shares = 100 * shares.reindex(index=d["item"], columns=codes).to_numpy()
-    wording = [style.folded(w + (" (R)" if r else ""), 3.05) for w, r in zip(d.wording, d.reversed, strict=True)]
-    tall = np.array([max(0.165, 0.118 * style.lines(text) + 0.035) for text in wording])
-    cols = 1
-    if tall.sum() > style.TALLEST - 0.7:  # too many for their wordings on one page: ids, in columns
-        cols = ceil(len(d) / PAGE_ROWS)
-        wording = [f"{item} (R)" if r else item for item, r in zip(d["item"], d.reversed, strict=True)]
-        tall = np.full(len(d), 0.165)
+    study, d = shown.study, ranked(shown.tables["describe.items"], "mean")
+    codes, (names, by_id) = study.instrument.response.codes, item_names(d)
+    shares = shown.tables["describe.item_distribution"].pivot(index="item", columns="code", values="share")
+    shares = 100 * shares.reindex(index=d["item"], columns=codes).to_numpy(float)
+    shares[np.isnan(shares).any(axis=1)] = np.nan  # a bar with a part missing would mislead
+    tall, cols = row_heights(names), ceil(len(d) / PAGE_ROWS) if by_id else 1
     per = ceil(len(d) / cols)
     fig, axes = style.canvas(0.75 + max(tall[:per].sum(), 0.8), synthetic=study.synthetic, cols=cols, sharex=True)
     if not np.isfinite(shares).any():
         return style.nothing(fig, axes, study.min_group)
     colours, half = style.answer_colours(len(codes)), len(codes) // 2
-    shown = labels if len(codes) <= 7 else {c: [f"{c}"] for c in codes[1:-1]} | {c: labels[c] for c in codes[:: len(codes) - 1]}
-    style.key(fig, [(shown[c][0], style.filled(colour, "s")) for c, colour in zip(codes, colours, strict=True)])
+    style.key(fig, [(v, style.filled(c, "s")) for v, c in zip(answers(study), colours, strict=True)])
     start = -shares[:, :half].sum(axis=1) - (shares[:, half] / 2 if len(codes) % 2 else 0)
     for column, ax in enumerate(axes[0]):
         part = slice(column * per, (column + 1) * per)
-        y = np.cumsum(tall[part]) - tall[part] / 2
-        left = start[part].copy()
+        y, left = np.cumsum(tall[part]) - tall[part] / 2, start[part].copy()
         for code, colour in enumerate(colours):
-            ax.barh(y, shares[part, code], 0.125, left, color=colour, edgecolor="white", linewidth=0.3)
+            ax.barh(y, shares[part, code], 0.125, left, color=colour, edgecolor="white", linewidth=0.5)
             left += shares[part, code]
         ax.axvline(0, color=style.INK, linewidth=0.6)
         ax.set_ylim(tall[:per].sum() + 0.02, -0.02)
-        ax.set_yticks(y, wording[part], linespacing=1.0)
+        ax.set_yticks(y, names[part], linespacing=1.0)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.annotate("Mean", (1, 1), (4, 2), "axes fraction", textcoords="offset points", color=style.GREY)
@@ -131,43 +132,47 @@ def items(study: Loaded, tables: Tables, published: Published) -> Figure:
     return fig
 
 
-def gender(study: Loaded, tables: Tables, published: Published) -> Figure:
+def gender(shown: Shown) -> Figure:
     """Hedges g with intervals for every dimension, a panel for each pair of groups."""
-    d, label = tables["gender.pairs"], {c.id: c.label for c in study.gender.categories}
-    dimensions = study.instrument.dimensions
-    pairs = gender_pairs(d, len(dimensions))
-    cols = min(3, len(pairs))
-    rows = ceil(len(pairs) / max(cols, 1))
-    height = 0.6 + rows * (0.55 + (0.25 if rows == 1 else 0.19) * len(dimensions))
-    fig, axes = style.canvas(
-        height, synthetic=study.synthetic, rows=max(rows, 1), cols=max(cols, 1), sharex=True, sharey=True
-    )
-    if not np.isfinite(d.hedges_g).any():
+    study, d = shown.study, shown.tables["gender.pairs"]
+    label, dimensions = {c.id: c.label for c in study.gender.categories}, study.instrument.dimensions
+    panels = gender_panels(study, d)
+    cols, most = max(1, min(3, len(panels))), max(map(len, panels), default=1)
+    rows = max(1, ceil(len(panels) / cols))
+    pitch = style.pitch([v.label for v in dimensions], 1.5, 0.25 if rows == 1 else 0.19, most)
+    height = 0.6 + rows * (0.55 + pitch * len(dimensions))
+    fig, axes = style.canvas(height, synthetic=study.synthetic, rows=rows, cols=cols, sharex=True, sharey=True)
+    if not d.hedges_g.notna().any():
         return style.nothing(fig, axes, study.min_group)
-    band, order = published_values(published, "gender", ["effect_min", "effect_max"]), gender_order(published)
-    if known := np.isfinite(band).all():
-        style.key(fig, [("computed, with interval", style.filled()), ("published range", style.filled("#f3dcc6", "s"))])
+    band = published_values(shown.published, "gender", ["effect_min", "effect_max"])
+    order = shown.published.get("gender.order", "").split(">")
+    if known := np.isfinite(band).all() and most == 1:
+        looks = {"computed, with interval": style.filled(), "published range": style.filled(style.BAND, "s")}
+        style.key(fig, list(looks.items()))
     style.rows_axis(axes[0, 0], [v.label for v in dimensions], 1.5)
-    for ax, (a, b) in zip(axes.flat, pairs, strict=False):
-        one = d[(d.group_a == a) & (d.group_b == b)].set_index("dimension").reindex([v.id for v in dimensions])
+    for ax, pairs in zip(axes.flat, panels, strict=False):
+        a, b = pairs[0]
         if known and a in order and b in order:
             sign = 1 if order.index(a) < order.index(b) else -1
-            ax.axvspan(*sorted(sign * band), color="#f3dcc6", linewidth=0, zorder=0)
+            ax.axvspan(*sorted(sign * band), color=style.BAND, linewidth=0, zorder=0)
         ax.axvline(0, color=style.GREY, linewidth=0.8)
-        g, low, high = limits(one, "hedges_g")
-        style.points(ax, g, np.arange(len(dimensions)), low, high)
-        ax.set_title(style.folded(f"{label[a]} minus {label[b].lower()}", 4.3 / cols, style.TYPE * 1.15))
+        series = [d[(d.group_a == first) & (d.group_b == second)] for first, second in pairs]
+        marks = dodged(ax, study, series, "hedges_g", pitch)
+        if most > 1:
+            style.key(fig, [(label[second], look) for (_, second), look in zip(pairs, marks, strict=True)])
+        title = f"{label[a]} minus {lowered(label[b]) if most == 1 else 'each other group'}"
+        ax.set_title(style.folded(title, 4.7 / cols, style.TYPE * 1.15))
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.grid(axis="y", color=style.WASH, linewidth=0.7)
-    style.leave_out(axes, len(pairs))
+    style.leave_out(axes, len(panels))
     fig.supxlabel("Hedges g (above zero: the first group is higher)", fontsize=style.SMALL)
     return fig
 
 
-def schools(study: Loaded, tables: Tables, published: Published) -> Figure:
-    """Shrunken school means over all dimensions with intervals, lowest to highest; shape says where an interval lies."""
-    del published  # no school mean was printed
+def schools(shown: Shown) -> Figure:
+    """Shrunken school means over all dimensions with intervals, lowest first; shapes say where intervals lie."""
+    study, tables = shown.study, shown.tables
     d = school_means(tables["schools.means"])
     fig, axes = style.canvas(3.3, synthetic=study.synthetic)
     if d.empty:
@@ -176,9 +181,9 @@ def schools(study: Loaded, tables: Tables, published: Published) -> Figure:
     mean, low, high = limits(d, "shrunken")
     size = float(np.clip(1400 / len(d), 3, 22))
     groups = [
-        ("interval above the mean of schools", low > centre, style.filled(style.COMPUTED, "^")),
-        ("interval below it", high < centre, style.filled(style.HELD, "v")),
-        ("interval holds it", ~((low > centre) | (high < centre)), style.hollow(style.GREY, "o")),
+        ("interval above the mean", low > centre, style.filled(style.COMPUTED, "^")),
+        ("below it", high < centre, style.filled(style.LIGHT, "v")),
+        ("around it", ~((low > centre) | (high < centre)), style.hollow(style.GREY, "o")),
     ]
     for _, chosen, look in groups:
         ax.vlines(x[chosen], low[chosen], high[chosen], color=look["markeredgecolor"], linewidth=min(1.0, 80 / len(d)))
@@ -186,8 +191,11 @@ def schools(study: Loaded, tables: Tables, published: Published) -> Figure:
                    edgecolor=look["markeredgecolor"], linewidth=0.7)  # fmt: skip
     ax.axhline(centre, color=style.INK, linewidth=0.7, zorder=1)
     style.key(fig, [(f"{text} ({chosen.sum()})", look) for text, chosen, look in groups if chosen.any()])
-    for i, place, side in ((0, (7, -2), "left"), (len(d) - 1, (-7, 2), "right")):
-        ax.annotate(f"{d.school[i]}: {mean[i]:.2f}", (x[i], mean[i]), place, textcoords="offset points", ha=side, va="center")
+    bottom, top = np.nanmin([low, mean]), np.nanmax([high, mean])
+    room, near = max(0.06 * (top - bottom), 0.01), max(1, round(0.13 * len(d)))  # a label stretches over some schools
+    label_end(ax, d, 0, np.nanmin([low[:near], mean[:near]]) - room, "left")
+    label_end(ax, d, len(d) - 1, np.nanmax([high[-near:], mean[-near:]]) + room, "right")
+    ax.set_ylim(bottom - 1.8 * room, top + 1.8 * room)
     ax.set_xlim(0, len(d) + 1)
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("Schools, from the lowest mean to the highest")
@@ -195,18 +203,19 @@ def schools(study: Loaded, tables: Tables, published: Published) -> Figure:
     return fig
 
 
-def extremes(study: Loaded, tables: Tables, published: Published) -> Figure:
+def extremes(shown: Shown) -> Figure:
     """The top school against the bottom school: shares high, and standardised differences with intervals."""
+    study, tables = shown.study, shown.tables
     d = ranked(tables["schools.extremes"].assign(gap=lambda t: t.share_top - t.share_bottom), "gap")
     fig, axes = style.canvas(0.85 + 0.27 * max(len(d), 2), synthetic=study.synthetic, cols=2, width_ratios=[1.25, 1])
     (left, right), y = axes[0], np.arange(len(d))
-    if not np.isfinite(d[["gap", "d"]]).any(axis=None):
+    if not (d.gap.notna() | d.d.notna()).any():
         return style.nothing(fig, axes, study.min_group)
     left.hlines(y, 100 * d.share_bottom, 100 * d.share_top, color=style.RULE, linewidth=3)
     left.scatter(100 * d.share_bottom, y, 24, "white", "o", edgecolor=style.COMPUTED, linewidth=1.1, zorder=3)
     left.scatter(100 * d.share_top, y, 26, style.COMPUTED, "o", zorder=3)
     effect, low, high = limits(d, "d")
-    claimed = published_values(published, "schools.top_bottom_effect", d.dimension)
+    claimed = published_values(shown.published, "schools.top_bottom_effect", d.dimension)
     right.axvline(0, color=style.GREY, linewidth=0.8)
     style.points(right, effect, y, low, high, marker="s")
     style.held_against(right, claimed, y)
@@ -221,56 +230,55 @@ def extremes(study: Loaded, tables: Tables, published: Published) -> Figure:
     style.rows_axis(right, [""] * len(d))
     left.set_xlim(-3, 103)
     left.set_xlabel("Share rated high (%)")
-    right.set_xlabel("Standardised difference, top minus bottom")
+    right.set_xlabel("Difference in standard deviations")
     return fig
 
 
-def inspection(study: Loaded, tables: Tables, published: Published) -> Figure:
+def inspection(shown: Shown) -> Figure:
     """Means of school means by rating with intervals, the ratings of a dimension under one another."""
-    del published  # no mean by rating was printed
-    d, ratings, dimensions = tables["inspection.means"], study.inspection.ratings, study.instrument.dimensions
-    pitch = 0.13 + 0.1 * len(ratings)
+    study, d = shown.study, shown.tables["inspection.means"]
+    ratings, dimensions = study.inspection.ratings, study.instrument.dimensions
+    pitch = style.pitch([v.label for v in dimensions], 1.9, 0.25, len(ratings))
     fig, axes = style.canvas(0.75 + pitch * len(dimensions), synthetic=study.synthetic)
-    if not np.isfinite(d["mean"]).any():
+    if not d["mean"].notna().any():
         return style.nothing(fig, axes, study.min_group)
-    ax, marks = axes[0, 0], []
-    for i, rating in enumerate(ratings):
-        one = d[d.rating == rating].set_index("dimension").reindex([v.id for v in dimensions])
-        y = np.arange(len(dimensions)) + (i - (len(ratings) - 1) / 2) * 0.1 / pitch
-        mean, low, high = limits(one, "mean")
-        colour, marker = style.SHADES[i % len(style.SHADES)], style.MARKS[i % len(style.MARKS)]
-        style.points(ax, mean, y, low, high, colour=colour, marker=marker, s=16)
-        number = one.n_schools.max()
-        marks.append((f"{rating} ({number:.0f} schools)" if number > 0 else rating, style.filled(colour, marker)))
-    style.key(fig, marks)
-    style.rows_axis(ax, [v.label for v in dimensions])
-    ax.set_xlabel("Mean of school means")
+    looks = dodged(axes[0, 0], study, [d[d.rating == rating] for rating in ratings], "mean", pitch)
+    number = d.groupby("rating").n_schools.max().reindex(ratings).fillna(0)
+    names = [f"{rating} ({number[rating]:.0f} schools)" if number[rating] else rating for rating in ratings]
+    style.key(fig, list(zip(names, looks, strict=True)))
+    style.rows_axis(axes[0, 0], [v.label for v in dimensions])
+    axes[0, 0].set_xlabel("Mean of school means")
     return fig
 
 
-def loadings(study: Loaded, tables: Tables, published: Published) -> Figure:
+def loadings(shown: Shown) -> Figure:
     """Pattern loadings of the dimension scores as a heat map; beside it the published ones and the differences."""
-    del published  # the table holds the published loadings already
+    study, tables = shown.study, shown.tables
     import seaborn as sns
 
     d = tables["factors.loadings"]
     d = d[d.solution == "dimensions"]
     factors = d.drop_duplicates("factor").set_index("factor").factor_label
     wide = {c: d.pivot(index="variable", columns="factor", values=c) for c in ("published", "pattern", "difference")}
-    panels = {"published": "Published", "pattern": "Computed", "difference": "Computed minus published"}
-    if not np.isfinite(d.published.astype(float)).any():
+    panels = {"published": "Published", "pattern": "Computed", "difference": "Difference"}
+    if not d.published.notna().any():
         panels = {"pattern": "Pattern loadings"}
     dimensions = [v for v in study.instrument.dimensions if v.id in set(d.variable)]
     names = [style.folded(text, 4.2 / len(panels) / max(len(factors), 1)) for text in factors]
     height = 0.55 + 0.13 * max(map(style.lines, names), default=1) + 0.25 * max(len(dimensions), 2)
     fig, axes = style.canvas(height, synthetic=study.synthetic, cols=len(panels), sharey=True)
-    if not np.isfinite(d.pattern).any():
+    if not d.pattern.notna().any():
         return style.nothing(fig, axes, study.min_group)
     for ax, (column, title) in zip(axes[0], panels.items(), strict=True):
         values = wide[column].reindex(index=[v.id for v in dimensions], columns=factors.index).astype(float)
         text = values.map(lambda v: signed(v) if np.isfinite(v) else "")
         sns.heatmap(values, ax=ax, cmap=style.diverging(), vmin=-1, vmax=1, cbar=False, annot=text, fmt="",
                     linewidths=0.8, linecolor="white", annot_kws={"size": style.SMALL})  # fmt: skip
+        for cell, value in zip(ax.texts, values.to_numpy()[np.isfinite(values)], strict=True):
+            cell.set_color("white" if abs(value) > 0.8 else style.INK)
+        ax.spines[:].set(visible=True, color=style.RULE)
+        if len(panels) == 1 and len(factors) < 6:  # a few factors do not need the whole width
+            ax.set_box_aspect(0.25 * len(dimensions) / (0.8 * len(factors)))
         ax.set_title(title)
         ax.set(xlabel="", ylabel="")
         ax.set_xticklabels(names, rotation=0)
@@ -290,12 +298,26 @@ def name_stages(ax: Axes, levels: list[Level]) -> None:
                         textcoords="offset points", ha=side, va="bottom", color=style.GREY)  # fmt: skip
 
 
-def short_labels(labels: list[str], ids: list[str], width: float) -> tuple[list[str], str]:
-    """Tick labels that fit ``width`` inches: the labels, else short ids, else numbers with the line that explains them."""
-    fits = lambda texts: max(map(len, texts)) * style.LETTER <= width  # noqa: E731
-    if fits(labels):
-        return labels, ""
-    if fits(ids) and max(map(len, ids)) <= 4:
-        return ids, ""
-    numbers = [str(i) for i in range(1, len(labels) + 1)]
-    return numbers, "    ".join(f"{i} {label}" for i, label in zip(numbers, labels, strict=True))
+def label_end(ax: Axes, schools: pd.DataFrame, row: int, height: float, side: str) -> None:
+    """Name the school at one end of the caterpillar, at a height where no interval runs through the name."""
+    x, mean = row + 1, schools.shrunken.iloc[row]
+    ax.annotate(f"{schools.school.iloc[row]}: {mean:.2f}", (x, mean), (x, height), ha=side, va="center",
+                arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": style.GREY})  # fmt: skip
+
+
+def dodged(ax: Axes, study: Loaded, series: list[pd.DataFrame], name: str, pitch: float) -> list[dict]:
+    """Several series of estimates by dimension under one another, 0.1 inches apart; gives the look of each."""
+    ids, looks = study.instrument.dimension_ids, []
+    for i, frame in enumerate(series):
+        y = np.arange(len(ids)) + (i - (len(series) - 1) / 2) * 0.1 / pitch
+        value, low, high = limits(frame.set_index("dimension").reindex(ids), name)
+        colour, marker = style.SHADES[i % len(style.SHADES)], style.MARKS[i % len(style.MARKS)]
+        style.points(ax, value, y, low, high, colour=colour, marker=marker, s=16 if len(series) > 1 else 20)
+        looks.append(style.filled(colour, marker))
+    return looks
+
+
+def answers(study: Loaded) -> list[str]:
+    """What each answer is called in the key: its label, or on a long scale the ends' labels and codes between."""
+    codes, labels = study.instrument.response.codes, study.instrument.response.labels
+    return [labels[c][0] if len(codes) <= 7 or c in (codes[0], codes[-1]) else str(c) for c in codes]

@@ -136,6 +136,15 @@ TABLES: dict[str, Table] = {
             "text": _text("value as printed"),
         },
     ),
+    "clean.ledger_summary": Table(
+        "Rows dropped and cells emptied, one row per rule and column. What was in them stays in the ledger.",
+        {
+            "rule": _key("rule"),
+            "column": _key("column; 'items' for a rule about all answers"),
+            "action": Column("id", "drop_row or empty_cell"),
+            "n": Column("count", "rows or cells"),
+        },
+    ),
     # ------------------------------------------------------------ describe
     "describe.items": Table(
         "One row per item, scored in the direction of its dimension.",
@@ -230,7 +239,7 @@ TABLES: dict[str, Table] = {
         "Whether a matrix can be factored: one row per matrix and statistic.",
         {
             "matrix": _key("dimensions or items"),
-            "statistic": _key("kmo, bartlett, determinant_log or kmo of one variable as kmo:<variable>"),
+            "statistic": _key("kmo, bartlett, determinant_log, smallest_eigenvalue, or kmo of one variable as kmo:<variable>"),
             "value": Column("statistic", "value"),
             "df": Column("statistic", "degrees of freedom (Bartlett)"),
             "p": Column("p", "p value (Bartlett)"),
@@ -287,6 +296,7 @@ TABLES: dict[str, Table] = {
             "variable": _key("dimension or item"),
             "communality": Column("loading", "diagonal of P phi P'"),
             "uniqueness": Column("loading", "one minus communality"),
+            "heywood": Column("flag", "whether the uniqueness stands at its lower bound, .005: an improper solution"),
         },
     ),
     "factors.congruence": Table(

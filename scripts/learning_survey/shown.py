@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
@@ -13,9 +14,18 @@ from learning_survey import style
 if TYPE_CHECKING:
     import pandas as pd
 
-    from learning_survey.config import Level
+    from learning_survey.config import Level, Loaded
 
-    Published = dict[str, str]
+PAGE_ROWS = 44  # items named by their ids that fill a page
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a figure shows: tables by name (``learning_survey.schemas``), and published figures by claim id, if any."""
+
+    study: Loaded
+    tables: dict[str, pd.DataFrame]
+    published: dict[str, str]
 
 
 def ranked(frame: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -28,7 +38,7 @@ def limits(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray, np.n
     return tuple(frame[c].to_numpy(float) for c in (name, f"{name}_ci_low", f"{name}_ci_high"))
 
 
-def published_values(published: Published, prefix: str, names: object) -> np.ndarray:
+def published_values(published: dict[str, str], prefix: str, names: object) -> np.ndarray:
     """The published number ``<prefix>.<name>`` for each name, NaN where there is none."""
     return np.array([float(published.get(f"{prefix}.{name}", "nan")) for name in names])
 
@@ -38,22 +48,44 @@ def signed(value: float, digits: int = 2) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
+def lowered(label: str) -> str:
+    """A label inside a sentence: a small first letter, unless it begins with an abbreviation."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+
 def school_means(means: pd.DataFrame) -> pd.DataFrame:
     """Schools with a mean over all dimensions, lowest first."""
     d = means[(means.dimension == "all") & means.shrunken.notna()]
     return d.sort_values(["shrunken", "school"], kind="stable").reset_index(drop=True)
 
 
-def gender_pairs(pairs: pd.DataFrame, dimensions: int) -> list[tuple[str, str]]:
-    """All pairs of groups in the table's order, or those with the first group where all would pass a page."""
-    all_pairs = list(dict.fromkeys(zip(pairs.group_a, pairs.group_b, strict=True)))
-    height = 0.6 + ceil(len(all_pairs) / 3) * (0.55 + 0.19 * dimensions)
-    return all_pairs if height <= style.TALLEST else [pair for pair in all_pairs if pair[0] == all_pairs[0][0]]
+def item_names(items: pd.DataFrame) -> tuple[list[str], bool]:
+    """Names of items as drawn, (R) for a reversed one: folded wordings, or ids where those would pass a page.
+
+    The second value says whether they are ids.
+    """
+    marks = [" (R)" if turned else "" for turned in items.reversed]
+    wordings = [style.folded(w + mark, 3.05) for w, mark in zip(items.wording, marks, strict=True)]
+    if row_heights(wordings).sum() <= style.TALLEST - 0.7:
+        return wordings, False
+    return [name + mark for name, mark in zip(items["item"], marks, strict=True)], True
 
 
-def gender_order(published: Published) -> list[str]:
-    """Groups from highest to lowest as published."""
-    return published.get("gender.order", "").split(">")
+def row_heights(names: list[str]) -> np.ndarray:
+    """Inches for the bar of an item with each name."""
+    return np.array([max(0.165, 0.118 * style.lines(name) + 0.035) for name in names])
+
+
+def gender_panels(study: Loaded, pairs: pd.DataFrame) -> list[list[tuple[str, str]]]:
+    """The pairs of groups in each panel: one each, or where that would pass a page, one panel with the first
+    group's pairs.
+    """
+    every = list(dict.fromkeys(zip(pairs.group_a, pairs.group_b, strict=True)))
+    labels = [v.label for v in study.instrument.dimensions]
+    height = 0.6 + ceil(len(every) / 3) * (0.55 + style.pitch(labels, 1.5, 0.19) * len(labels))
+    if len(every) <= 3 or height <= style.TALLEST:
+        return [[pair] for pair in every]
+    return [[pair for pair in every if pair[0] == every[0][0]]]
 
 
 def stage_steps(levels: list[Level]) -> list[float]:

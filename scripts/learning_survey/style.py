@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
 
 WIDTH, TALLEST = 6.3, 8.7  # inches: the text of an A4 page with margins of 25 mm, and room below for a caption
 SMALL, TYPE = 7.5, 8.0  # points
+LINE = 0.165  # inches: a line of small type in the strip above the panels
 LETTER = 0.0585  # inches: the mean width of a letter of the small type, rounded up
 
 INK, GREY, RULE, WASH = "#222222", "#666666", "#d4d4d4", "#efefef"
 COMPUTED, HELD = "#1b4f72", "#b3560f"
-LOWER_END, UPPER_END = ("#b3560f", "#f0bd8a"), ("#9fc3de", "#1b4f72")  # of an answer scale, from its end to its middle
+LOWER_END, UPPER_END = ("#b3560f", "#e9ad74"), ("#9fc3de", "#1b4f72")  # of an answer scale, from its end to its middle
 MARKS = "os^Dv<>P"
-SHADES = ("#1b4f72", "#b3560f", "#5b9bc8", "#8a8a8a", "#0b2438", "#dfa06a", "#3d7a63", "#555555")
+LIGHT, BAND = "#4f94c4", "#f3dcc6"
+SHADES = (COMPUTED, LIGHT, "#8a8a8a", "#0b2438", "#9fc3de", "#555555", "#2f7f86", "#b5b5b5")
 
 
 @contextmanager
@@ -68,7 +71,8 @@ def applied() -> Iterator[None]:
         "lines.linewidth": 1.1,
         "svg.fonttype": "path",  # the PDF renderer does not have our type
         "svg.hashsalt": "learning-survey",
-        "figure.dpi": 100,
+        "figure.dpi": 200,
+        "text.hinting": "none",  # so that type is as wide when it is measured as when it is drawn
     }
     with mpl.rc_context({**sns.plotting_context("paper"), **sns.axes_style("ticks"), **own}):
         yield
@@ -84,10 +88,26 @@ def canvas(height: float, *, synthetic: bool, rows: int = 1, cols: int = 1, **gr
 
     fig = Figure(figsize=(WIDTH, min(height, TALLEST)), layout="constrained")
     FigureCanvasAgg(fig)
-    fig.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.03)
+    fig.get_layout_engine().set(w_pad=0.04, h_pad=0.04, wspace=0.03, hspace=0.03)
     if synthetic:
-        fig.suptitle("Synthetic cohort", x=0.995, ha="right", fontsize=SMALL, style="italic", color=GREY)
+        strip(fig, 1)
+        look = {"style": "italic", "color": GREY, "ha": "right", "va": "center_baseline", "in_layout": False}
+        fig.text(0, 0, "Synthetic cohort", transform=in_strip(fig, WIDTH - 0.04, 0), **look)
     return fig, fig.subplots(rows, cols, squeeze=False, **grid)
+
+
+def strip(fig: Figure, rows: int) -> None:
+    """Keep the panels out of a strip at the top for ``rows`` lines of type; the second and later ones add height."""
+    fig.set_figheight(min(TALLEST, fig.get_figheight() + LINE * (rows - 1)))
+    fig.get_layout_engine().set(rect=(0, 0, 1, 1 - (LINE * rows + 0.04) / fig.get_figheight()))
+
+
+def in_strip(fig: Figure, x: float, row: int) -> Any:
+    """The transform that puts (0, 0) at ``x`` inches from the left in the middle of a line of the strip."""
+    from matplotlib.transforms import Affine2D, ScaledTranslation
+
+    top = Affine2D().translate(0, 1) + fig.transFigure
+    return top + ScaledTranslation(x, -0.03 - LINE * (row + 0.5), fig.dpi_scale_trans)
 
 
 def save(fig: Figure, stem: Path) -> None:
@@ -126,28 +146,22 @@ def held_against(ax: Axes, x: Any, y: Any) -> None:
 
 
 def key(fig: Figure, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """One line above the panels that says what the marks are; used where a mark cannot carry its own label."""
+    """Lines above the panels that say what the marks are; for marks that cannot carry their own label."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], linestyle="none", markersize=5, **look) for _, look in entries]
-    space = WIDTH - 0.2
-    widths = [len(label) * LETTER + 0.35 for label, _ in entries]
-    columns = len(entries)
-    if sum(widths) > space:
-        columns = max(1, int(space / max(widths)))
-    # A legend fills its columns first; readers go along the lines.
-    order = [i for start in range(columns) for i in range(start, len(entries), columns)]
-    fig.legend(
-        [handles[i] for i in order],
-        [entries[i][0] for i in order],
-        loc="outside upper left",
-        ncols=columns,
-        frameon=False,
-        handletextpad=0.3,
-        columnspacing=1.4,
-        borderaxespad=0,
-        borderpad=0.1,
-    )
+    end = WIDTH - (0.97 if fig.texts else 0.05)  # a synthetic study's mark stands at the right
+    x, row = 0.08, 0
+    for label, look in entries:
+        text = fig.text(0, 0, label, va="center_baseline", in_layout=False)
+        width = text.get_window_extent().width / fig.dpi
+        if x > 0.08 and x + 0.1 + width > end:
+            x, row = 0.08, row + 1
+        mark = Line2D([0], [0], linestyle="none", markersize=5, transform=in_strip(fig, x, row), **look)
+        text.set_transform(in_strip(fig, x + 0.1, row))
+        mark.set_in_layout(False)
+        fig.add_artist(mark)
+        x += 0.1 + width + 0.21
+    strip(fig, row + 1)
 
 
 def filled(colour: str = COMPUTED, marker: str = "o") -> dict[str, Any]:
@@ -173,13 +187,33 @@ def leave_out(axes: np.ndarray, used: int) -> None:
 
 
 def folded(text: str, width: float, size: float = SMALL) -> str:
-    """``text`` on as many lines as it needs at ``width`` inches; a word longer than that stays whole."""
+    """``text`` on as few lines as ``width`` inches allow, evenly filled; a longer word stays whole."""
     letters = max(6, int(width / (LETTER * size / SMALL)))
-    return "\n".join(wrap(text, letters, break_long_words=False, break_on_hyphens=False)) or text
+    split = partial(wrap, text, break_long_words=False, break_on_hyphens=False)
+    fewest = len(split(letters))
+    while letters > 6 and len(split(letters - 1)) == fewest:
+        letters -= 1
+    return "\n".join(split(letters))
 
 
 def lines(text: str) -> int:
     return text.count("\n") + 1
+
+
+def short_labels(labels: list[str], ids: list[str], width: float) -> tuple[list[str], str]:
+    """Tick labels that fit ``width`` inches: labels, else short ids, else numbers and a line to explain them."""
+    split = [folded(label, width) for label in labels]
+    if all(lines(text) <= 2 and max(map(len, text.split("\n"))) * LETTER <= width for text in split):
+        return split, ""
+    if max(map(len, ids)) <= min(4, width / LETTER):
+        return ids, ""
+    numbers = [str(i) for i in range(1, len(labels) + 1)]
+    return numbers, "    ".join(f"{i} {label}" for i, label in zip(numbers, labels, strict=True))
+
+
+def pitch(labels: Sequence[str], width: float, least: float, series: int = 1) -> float:
+    """Inches from row to row that keep labels folded at ``width`` and ``series`` marks to a row apart."""
+    return max(least, 0.118 * max(lines(folded(label, width)) for label in labels) + 0.03, 0.13 + 0.1 * series)
 
 
 def answer_colours(number: int) -> list[str]:
@@ -190,9 +224,9 @@ def answer_colours(number: int) -> list[str]:
 
     def between(ends: tuple[str, str]) -> list[str]:
         ramp = LinearSegmentedColormap.from_list("", ends)
-        return [to_hex(ramp(i / (half - 1) if half > 1 else (ends is UPPER_END) * 1.0)) for i in range(half)]
+        return [to_hex(ramp(i / (half - 1) if half > 1 else float(ends is UPPER_END))) for i in range(half)]
 
-    return between(LOWER_END) + ([RULE] if number % 2 else []) + between(UPPER_END)
+    return between(LOWER_END) + (["#e6e6e6"] if number % 2 else []) + between(UPPER_END)
 
 
 def diverging() -> Any:

@@ -59,6 +59,7 @@ class Summary:
         table: str,
         column: str,
         names: tuple[str, str] = ("lowest", "highest"),
+        *,
         rows: list[Row] | None = None,
         by: Callable[[float], float] = float,
     ) -> None:
@@ -132,7 +133,7 @@ def _factors(s: Summary) -> None:
         s.extremes(f"factors.{solution}.congruence", "factors.congruence", "tucker", rows=near)
         s.extremes(f"factors.{solution}.rms", "factors.congruence", "rms_difference", rows=near)
         s.extremes(
-            f"factors.{solution}.difference", "factors.loadings", "difference", ("least", "most"), loadings, by=abs
+            f"factors.{solution}.difference", "factors.loadings", "difference", ("least", "most"), rows=loadings, by=abs
         )
 
 
@@ -151,18 +152,20 @@ def _key_stages(s: Summary) -> None:
     s.count("key_stages.total", "key_stages.tests", len(trends))
     s.count("key_stages.falls", "key_stages.tests", sum((r["slope_ci_high"] or 0) < 0 for r in trends))
     s.count("key_stages.rises", "key_stages.tests", sum((r["slope_ci_low"] or 0) > 0 for r in trends))
-    s.extremes("key_stages.trend", "key_stages.tests", "slope", ("steepest_fall", "least_fall"), trends)
+    unclear = sum((r["slope_ci_low"] or 0) <= 0 <= (r["slope_ci_high"] or 0) for r in trends)
+    s.count("key_stages.unclear", "key_stages.tests", unclear)
+    s.extremes("key_stages.trend", "key_stages.tests", "slope", ("steepest_fall", "least_fall"), rows=trends)
     pairs = [r for r in s.tables["key_stages.pairs"] if r["hedges_g"] is not None]
     s.extremes(
         "key_stages.whole",
         "key_stages.pairs",
         "hedges_g",
         ("smallest", "largest"),
-        [r for r in pairs if {r["group_a"], r["group_b"]} == {first, last}],
+        rows=[r for r in pairs if {r["group_a"], r["group_b"]} == {first, last}],
         by=abs,
     )
     steps = [r for r in pairs if r["adjacent"]]
-    s.extremes("key_stages.step", "key_stages.pairs", "hedges_g", ("smallest", "largest"), steps, by=abs)
+    s.extremes("key_stages.step", "key_stages.pairs", "hedges_g", ("smallest", "largest"), rows=steps, by=abs)
     most = Counter()
     for dimension in {r["dimension"] for r in steps}:
         step = max((r for r in steps if r["dimension"] == dimension), key=lambda r: abs(r["hedges_g"]))
@@ -176,7 +179,7 @@ def _key_stages(s: Summary) -> None:
 
 def _gender(s: Summary) -> None:
     pairs = [r for r in s.tables["gender.pairs"] if r["hedges_g"] is not None]
-    s.extremes("gender.effect", "gender.pairs", "hedges_g", ("smallest", "largest"), pairs, by=abs)
+    s.extremes("gender.effect", "gender.pairs", "hedges_g", ("smallest", "largest"), rows=pairs, by=abs)
     if pairs:
         s.count("gender.pairs", "gender.pairs", len(pairs))
         s.count("gender.different", "gender.pairs", sum(_below(r["p_holm"]) for r in pairs))

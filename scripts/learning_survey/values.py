@@ -23,6 +23,7 @@ Row = dict[str, Any]
 Values = dict[str, dict[str, Any]]
 
 WITHHELD, NOTHING = "withheld", "–"
+NOT_COMPUTABLE = "not computable"
 
 
 # ---------------------------------------------------------------- tables
@@ -126,7 +127,7 @@ def span_of(low: Any, high: Any, unit: str, show: Any = text_of) -> str:
 
 
 def joined(words: Iterable[str]) -> str:
-    """ "a, b and c"."""
+    """Words as a list in a sentence, "and" before the last; there is at least one."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
 
@@ -264,31 +265,63 @@ def study_values(study: Loaded) -> Values:
     return values
 
 
-def scorecard_values(rows: list[Row]) -> Values:
-    """``claim.<id>.computed``, ``.published``, ``.verdict``; ``scorecard.<group>.<verdict>`` counts by kind of claim.
+def scorecard_values(rows: list[Row], synthetic: bool) -> Values:
+    """``claim.<id>.computed``, ``.published``, ``.verdict``; and how many claims agree, ``scorecard.<group>.agree``.
 
-    A group is the first part of a claim's id; ``scorecard.all`` is the whole.
+    A group is any beginning of a claim's id ("schools", "schools.top_bottom_effect"); ``scorecard.all`` is the whole.
+    ``scorecard.word`` is what agreement is called.
     """
-    values: Values = {}
+    word = "recovered" if synthetic else "reproduced"
+    values: Values = {"scorecard.word": plain(word, word, "what agreement with a published claim is called")}
+    groups = {"all": rows}
     for i, row in enumerate(rows):
         source = f"{row['source_file'] or 'no table'} {row['source_row'] or ''}".strip()
         note = f"{row['statistic']}: published {row['published']}, computed {row['computed'] or 'nothing'}; {source}"
         for column in ("published", "computed", "verdict"):
-            shown = re.sub(r"^-(?=[\d.])", "−", row[column]) if row[column] else NOTHING
+            shown = claim_text(row, column)
             values[f"claim.{row['claim_id']}.{column}"] = plain(row[column], shown, note, "scorecard.csv", i + 2)
-    groups = {"all": rows}
-    for row in rows:
-        groups.setdefault(row["claim_id"].split(".")[0], []).append(row)
+        parts = row["claim_id"].split(".")
+        for depth in range(1, len(parts)):
+            groups.setdefault(".".join(parts[:depth]), []).append(row)
     for group, members in groups.items():
         counts = {
             "total": len(members),
             "agree": sum(holds(r) for r in members),
             "disagree": sum(refuted(r) for r in members),
-            "not_computable": sum(r["verdict"] == "not computable" for r in members),
+            "not_computable": sum(r["verdict"] == NOT_COMPUTABLE for r in members),
         }
         for name, count in counts.items():
             values[f"scorecard.{group}.{name}"] = plain(count, file="scorecard.csv")
     return values
+
+
+def claim_text(row: Row, column: str, words: dict[str, str] | None = None) -> str:
+    """A published or computed figure of the scorecard for people: rounded, ids as ``words``, lists with spaces.
+
+    A published figure stays as printed.
+    """
+    if not row[column]:
+        return NOTHING
+
+    def one(match: re.Match[str]) -> str:
+        token = match[0]
+        try:
+            value = float(token)
+        except ValueError:
+            return (words or {}).get(token, token.replace("_", " "))
+        if column == "published":
+            return f"{int(token):,}" if token.isdigit() else token.replace("-", "−")
+        return claim_number(value, row)
+
+    return re.sub(r"-?[\w.]+", one, row[column]).replace(";", "; ").replace(">", " > ")
+
+
+def claim_number(value: float, row: Row) -> str:
+    """A number in a claim's unit with the decimals that its tolerance makes worth showing."""
+    tolerance = row["tolerance"]
+    if tolerance == 0 or (tolerance is None and value == int(value)):
+        return _number(value, 0)
+    return _number(value, 1 if tolerance is None or tolerance >= 1 else 3 if tolerance <= 0.01 else 2)
 
 
 def holds(row: Row) -> bool:

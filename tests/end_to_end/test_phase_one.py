@@ -25,7 +25,7 @@ def test_progress_counts_every_step_once(phase_one):
     steps = STEP.findall(run.stderr)
     assert [int(number) for number, _, _ in steps] == list(range(1, len(steps) + 1))
     assert {int(total) for _, total, _ in steps} == {len(steps)}
-    assert {name for _, _, name in steps} >= {"simulate", "ingest", "clean", "score", "report", "audit"}
+    assert {name for _, _, name in steps} >= {"simulate_phase_one", "ingest", "clean", "score", "report", "audit"}
 
 
 def test_the_build_ends_with_report_scorecard_and_time(phase_one):
@@ -69,7 +69,7 @@ def test_a_second_run_has_nothing_to_do(phase_one):
     assert again.returncode == 0
     assert "Nothing to do" in again.stderr
     assert not STEP.search(again.stderr)
-    assert "Nothing to do" in build(folder, "--plan").stdout
+    assert "Nothing to do" in build(folder, "--plan").stderr
 
 
 def test_one_core_gives_the_same_bytes_as_two(phase_one, copy):

@@ -28,15 +28,11 @@ def bfi(copy):
 
 
 def would_run(folder: Path, changed: str = "") -> set[str]:
-    """Steps that a dry run would execute; with ``changed``, those that it would execute because of that file."""
-    command = [sys.executable, "-m", "snakemake", "--nolock", "--dry-run", "--cores", "1", "--config", "study=bfi"]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    steps = set()
-    for block in (run.stdout + run.stderr).split("\n\n"):
-        step = re.search(r"log: logs/bfi/([a-z_]+?)(?:_bfi)?\.log", block)
-        if step and (not changed or re.search(rf"[Rr]eason: .*Updated input files: .*{re.escape(changed)}", block)):
-            steps.add(step.group(1))
-    return steps
+    """Steps that the plan lists; with ``changed``, those that it lists because of that file."""
+    run = build(folder, "--plan", "--study", "bfi")
+    assert run.returncode == 0, run.stderr
+    steps = re.findall(r"^\[ *\d+ of \d+\]  (\w+).*\n((?: .*\n)*)", run.stderr, re.M)
+    return {step for step, why in steps if not changed or re.search(rf"^ +changed: .*{re.escape(changed)}", why, re.M)}
 
 
 def test_a_real_survey_gives_a_report_without_the_mark(bfi):
@@ -67,8 +63,9 @@ def test_the_plan_says_what_would_run_and_why(copy):
     folder = copy("plan")
     run = build(folder, "--plan", "--study", "bfi")
     assert run.returncode == 0
-    assert "steps would run" in run.stdout
-    assert "does not exist yet" in run.stdout
+    assert "read the raw exports of bfi" in run.stderr
+    assert "not there yet: data/processed/bfi/ingested.parquet" in run.stderr
+    assert "an earlier step makes anew: data/processed/bfi/clean.parquet" in run.stderr
     assert not (folder / "results").exists()
 
 

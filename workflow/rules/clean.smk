@@ -6,10 +6,10 @@ rule clean:
         register=register,
         code=code("clean"),
     output:
+        *tables("clean"),
         clean=f"{PROCESSED}/clean.parquet",
         schools=f"{PROCESSED}/schools.parquet",
         ledger=f"{PROCESSED}/ledger.csv",
-        **tables("clean"),
     params:
         settings=settings("clean", "columns", "register_", "key_stages", "gender", "min_group"),
         lock=LOCK,

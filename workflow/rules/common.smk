@@ -62,11 +62,11 @@ def settings(*keys):
 
 
 def tables(stage):
-    """Paths of a stage's tables, by table name."""
+    """Paths of a stage's tables."""
     from learning_survey.schemas import TABLES
 
     names = [name.split(".")[1] for name in TABLES if name.startswith(stage + ".")]
-    return {name: f"{RESULTS}/tables/{stage}/{name}.csv" for name in names}
+    return [f"{RESULTS}/tables/{stage}/{name}.csv" for name in names]
 
 
 def all_tables(wildcards):
@@ -74,7 +74,7 @@ def all_tables(wildcards):
     return [
         path.format(study=wildcards.study)
         for stage in ("clean", *STUDIES[wildcards.study].stages)
-        for path in tables(stage).values()
+        for path in tables(stage)
     ]
 
 
@@ -82,8 +82,14 @@ def exports(wildcards):
     """The study's raw files. A pattern that matches nothing is for the step to report."""
     study = STUDIES[wildcards.study]
     if study.synthetic:
-        return simulated_exports(wildcards.study)
+        return simulated(wildcards.study)
     return sorted(str(path) for pattern in study.exports.files for path in study.export_folder.glob(pattern))
+
+
+def simulated(name):
+    """The exports that 'simulate' writes: a synthetic study names each one."""
+    study = STUDIES[name]
+    return [f"{study.exports.folder}/{file}" for file in study.exports.files]
 
 
 def register(wildcards):

@@ -6,7 +6,7 @@ rule describe:
         moments=f"{PROCESSED}/moments.npz",
         code=code("describe"),
     output:
-        **tables("describe"),
+        *tables("describe"),
     params:
         settings=settings("register_", "resampling", "min_group"),
         lock=LOCK,

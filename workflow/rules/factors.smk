@@ -1,13 +1,13 @@
 rule factors:
     message:
-        "factor the dimensions and the items; hold loadings against the published ones"
+        "factor the dimensions and the items; align loadings with any that are published"
     input:
         scores=f"{PROCESSED}/scores.parquet",
         moments=f"{PROCESSED}/moments.npz",
         published=lambda wildcards: published(wildcards)[:1],
         code=code("factors"),
     output:
-        **tables("factors"),
+        *tables("factors"),
     params:
         settings=settings("factors", "published", "resampling"),
         lock=LOCK,

@@ -6,7 +6,7 @@ rule gender:
         moments=f"{PROCESSED}/moments.npz",
         code=code("gender"),
     output:
-        **tables("gender"),
+        *tables("gender"),
     params:
         settings=settings("gender", "register_", "min_group"),
         lock=LOCK,

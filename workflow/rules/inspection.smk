@@ -7,7 +7,7 @@ rule inspection:
         schools=f"{PROCESSED}/schools.parquet",
         code=code("inspection"),
     output:
-        **tables("inspection"),
+        *tables("inspection"),
     params:
         settings=settings("inspection", "schools", "min_group"),
         lock=LOCK,

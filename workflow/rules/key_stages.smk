@@ -6,7 +6,7 @@ rule key_stages:
         moments=f"{PROCESSED}/moments.npz",
         code=code("key_stages"),
     output:
-        **tables("key_stages"),
+        *tables("key_stages"),
     params:
         settings=settings("key_stages", "register_", "min_group"),
         lock=LOCK,

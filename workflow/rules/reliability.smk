@@ -6,7 +6,7 @@ rule reliability:
         moments=f"{PROCESSED}/moments.npz",
         code=code("reliability"),
     output:
-        **tables("reliability"),
+        *tables("reliability"),
     params:
         settings=settings("resampling"),
         lock=LOCK,

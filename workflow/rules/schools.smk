@@ -6,7 +6,7 @@ rule schools:
         moments=f"{PROCESSED}/moments.npz",
         code=code("schools"),
     output:
-        **tables("schools"),
+        *tables("schools"),
     params:
         settings=settings("schools", "resampling", "min_group"),
         lock=LOCK,

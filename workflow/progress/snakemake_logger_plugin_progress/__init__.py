@@ -1,7 +1,7 @@
 """Progress in words: ``[ 3 of 17]  clean         apply the study's cleaning rules …``.
 
 A Snakemake logger plugin, used by ``workflow/build.py``. Snakemake's own job logs stay in ``.snakemake/log``. A step
-that fails shows what it said, which for bad input is one clear message.
+that fails shows what it said, which for bad input is one clear message. In a dry run each step says why it would run.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 TAIL = 40
+NAMED = 3  # files named in a reason before the rest are only counted
+REASONS = {
+    "Missing output files": "not there yet",
+    "Input files updated by another job": "an earlier step makes anew",
+    "Updated input files": "changed",
+}
 
 
 class LogHandler(LogHandlerBase):
@@ -37,7 +43,9 @@ class LogHandler(LogHandlerBase):
             self.started += 1
             width = len(str(self.total))
             message = fields.get("rule_msg") or ""
-            self._say(f"[{self.started:>{width}} of {self.total}]  {fields['rule_name']:<12} {message}")
+            self._say(f"[{self.started:>{width}} of {self.total}]  {fields['rule_name']:<18} {message}")
+            if self.common_settings.dryrun:
+                self._say("".join(f"{'':<{width * 2 + 8}}{line}\n" for line in because(fields["reason"])))
         elif event == LogEvent.JOB_ERROR and fields["rule_name"] not in self.failed:
             self.failed.add(fields["rule_name"])
             self._say(f"\nThe step '{fields['rule_name']}' failed.\n")
@@ -74,3 +82,15 @@ class LogHandler(LogHandlerBase):
     @property
     def needs_rulegraph(self) -> bool:
         return False
+
+
+def because(reason: str) -> list[str]:
+    """Snakemake's reason for a step as lines that a person reads: what is missing or changed, and which files."""
+    lines = []
+    for part in reason.split("; "):
+        head, _, listed = part.partition(": ")
+        files = listed.split(", ") if listed else []
+        rest = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        named = ", ".join(sorted(files)[:NAMED])
+        lines.append(f"{REASONS.get(head, head.lower())}{': ' if files else ''}{named}{rest}")
+    return lines

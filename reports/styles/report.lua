@@ -1,0 +1,131 @@
+-- The report's own boxes and marks, for Quarto and for the built-in renderer alike.
+--
+-- A fenced div with one of BOXES as its class is a CSS class in HTML, a call of `survey-box` (typst-template.typ) in the
+-- PDF and a paragraph style of the same name (word_styles.py) in Word. A synthetic study's mark and banner come from the
+-- metadata `synthetic`, `mark` and `banner`; the PDF's are placed by its template, and Word's mark stands in its header.
+
+local BOXES = {
+  banner = 'Banner', keyfinding = 'Key Finding', note = 'Note', method = 'Method', lead = 'Lead', small = 'Small Print',
+}
+local FRAMED = { banner = true, keyfinding = true, note = true, method = true }
+
+local function is(format)
+  return FORMAT:match('^' .. format) ~= nil
+end
+
+local function box_of(element)
+  for _, class in ipairs(element.classes) do
+    if BOXES[class] then return class end
+  end
+end
+
+-- Word has paragraph styles and no boxes: list items in a box become paragraphs, so that they take its style too.
+local function without_lists(blocks)
+  local flat = pandoc.Blocks {}
+  for _, block in ipairs(blocks) do
+    if block.t == 'BulletList' or block.t == 'OrderedList' then
+      for number, item in ipairs(block.content) do
+        for at, part in ipairs(item) do
+          local words = pandoc.Inlines(part.content)
+          if at == 1 then
+            words:insert(1, pandoc.Str((block.t == 'BulletList' and '•' or number .. '.') .. '\u{a0}'))
+          end
+          flat:insert(pandoc.Para(words))
+        end
+      end
+    else
+      flat:insert(block)
+    end
+  end
+  return flat
+end
+
+local function div(element)
+  local box = box_of(element)
+  if not box then return nil end
+  if is('typst') then
+    local blocks = pandoc.Blocks { pandoc.RawBlock('typst', '#survey-box("' .. box .. '")[') }
+    blocks:extend(element.content)
+    blocks:insert(pandoc.RawBlock('typst', ']'))
+    return blocks
+  elseif is('docx') then
+    element.attributes['custom-style'] = BOXES[box]
+    if not FRAMED[box] then return element end
+    element.content = without_lists(element.content)
+    local gap = pandoc.Para { pandoc.Str '\u{200b}' } -- keeps two boxes apart: Word joins paragraphs of one style
+    return { element, pandoc.Div(gap, pandoc.Attr('', {}, { ['custom-style'] = 'Box Gap' })) }
+  end
+end
+
+local function span(element)
+  if not element.classes:includes('muted') then return nil end
+  if is('typst') then
+    local inlines = pandoc.Inlines { pandoc.RawInline('typst', '#survey-muted[') }
+    inlines:extend(element.content)
+    inlines:insert(pandoc.RawInline('typst', ']'))
+    return inlines
+  elseif is('docx') then
+    element.attributes['custom-style'] = 'Muted'
+    return element
+  end
+end
+
+-- Columns: one without an alignment would take that of its surroundings, which in the PDF is centred. A table that fits
+-- the page keeps its natural width; in a wider one every column has room for its longest word, and the rest goes to
+-- the columns with long cells.
+local PAGE = 95 -- characters of a table's type in the width of the page
+local PADDING = 3
+
+local function sizes(element)
+  local longest, word = {}, {}
+  local function measure(row)
+    for at, cell in ipairs(row.cells) do
+      local text = pandoc.utils.stringify(cell.contents)
+      longest[at] = math.max(longest[at] or 0, pandoc.text.len(text) + PADDING)
+      for part in text:gmatch('%S+') do word[at] = math.max(word[at] or 0, pandoc.text.len(part) + PADDING) end
+      word[at] = word[at] or PADDING
+    end
+  end
+  for _, row in ipairs(element.head.rows) do measure(row) end
+  for _, body in ipairs(element.bodies) do
+    for _, row in ipairs(body.body) do measure(row) end
+  end
+  return longest, word
+end
+
+local function sum(numbers)
+  local total = 0
+  for _, number in ipairs(numbers) do total = total + number end
+  return total
+end
+
+local function table_fitted(element)
+  local longest, word = sizes(element)
+  local wide, spare = sum(longest) > PAGE, math.max(PAGE - sum(word), 0)
+  local needed = math.max(sum(longest) - sum(word), 1)
+  local whole = math.max(PAGE, sum(word))
+  local columns = pandoc.List {}
+  for at, column in ipairs(element.colspecs) do
+    local width = (word[at] + spare * (longest[at] - word[at]) / needed) / whole
+    columns:insert { column[1] == 'AlignDefault' and 'AlignLeft' or column[1], wide and width or nil }
+  end
+  element.colspecs = columns
+  return element
+end
+
+local function as_blocks(value)
+  if pandoc.utils.type(value) == 'Blocks' then return value end
+  return pandoc.Blocks { pandoc.Para(value) }
+end
+
+local function document(doc)
+  if doc.meta.synthetic ~= true or is('typst') then return nil end
+  local first = pandoc.Blocks {}
+  if is('html') then first:insert(pandoc.Div(as_blocks(doc.meta.mark), pandoc.Attr('', { 'mark' }))) end
+  if doc.meta.banner then first:insert(pandoc.Div(as_blocks(doc.meta.banner), pandoc.Attr('', { 'banner' }))) end
+  first:extend(doc.blocks)
+  doc.blocks = first
+  return doc
+end
+
+return { { Pandoc = document }, { Div = div, Span = span, Table = table_fitted } }

@@ -1,0 +1,27 @@
+"""Compare key stages: means, Welch's ANOVA, Games-Howell, Hedges g and the linear trend, naive and clustered.
+
+Hedges g = J (m_a - m_b) / s, with the pooled standard deviation s. Naive results take students as independent;
+clustered ones use the CR1 variance G/(G-1) · (N-1)/(N-K) Σ_g S_g S_g' over schools, which may hold students of several
+key stages. Holm's correction runs over dimensions (tests) and over dimensions and pairs (pairs). A trend is the change
+per key stage in standard deviations of all scores. Methods and sources: docs/methods/comparisons.md.
+"""
+
+from pathlib import Path
+
+from learning_survey import cli, groups, key_stages, tables
+from learning_survey.config import load_study
+from learning_survey.students import Students
+
+
+def main(study: str, processed: Path, out: Path) -> None:
+    """Read the scored students below ``processed`` and write the tables ``key_stages.*`` to ``out``."""
+    loaded = load_study(study)
+    students = Students.read(processed)
+    compared = key_stages.groups_of(students, loaded)
+    for name in ("means", "tests", "pairs"):
+        frame = getattr(groups, name)(students, loaded.instrument, compared)
+        tables.write(frame, f"key_stages.{name}", out, loaded)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,120 @@
+"""Items in one direction, dimension scores, bands and moments by cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from learning_survey.errors import SurveyError
+from learning_survey.moments import Moments
+from learning_survey.tables import replacing
+
+if TYPE_CHECKING:
+    from learning_survey.config import Instrument, Loaded
+
+BLOCK = 100_000  # rows whose moments are taken at a time
+EXACT = 1e-9  # a mean such as 2.6 = 13 / 5 may fall short of its cut point by a rounding error, never by this much
+
+
+def score(study: Loaded, clean: Path, out: Path) -> None:
+    """Write ``scores.parquet`` and ``moments.npz`` (see docs/conventions.md) to ``out``.
+
+    Raises SurveyError when ``clean`` is not a file of the step 'clean'.
+    """
+    instrument = study.instrument
+    try:
+        frame = pl.read_parquet(clean)
+        kept = frame.select("school", "age", "gender", "group", *instrument.item_ids)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise SurveyError(
+            f"not the cleaned data of this study: {str(error).splitlines()[0]}",
+            where=clean,
+            remedy="Run the pipeline; the step 'clean' makes it.",
+        ) from None
+    scores = scored(kept, instrument).insert_column(1, clusters(kept["school"], study).alias("cluster"))
+    moments = moments_of(scores, instrument.item_ids + instrument.dimension_ids)
+    with replacing(out / "scores.parquet") as temporary:
+        scores.write_parquet(temporary)
+    moments.save(out / "moments.npz")
+
+
+def scored(frame: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
+    """``frame`` with its items in the direction of their dimension and a column for each dimension, all Float64.
+
+    A reversed item's code x becomes min + max - x. A dimension is the mean of its answered items, in the unit of the
+    response codes; null where fewer than ``score.min_items`` are answered.
+    """
+    ends = instrument.response.codes[0] + instrument.response.codes[-1]
+    turned = set(instrument.reversed_ids)
+    directed = frame.with_columns(
+        ((ends - pl.col(i).cast(pl.Float64)) if i in turned else pl.col(i).cast(pl.Float64)).alias(i)
+        for i in instrument.item_ids
+    )
+    return directed.with_columns(
+        pl.when(pl.sum_horizontal(pl.col(items).is_not_null()) >= instrument.score.min_items)
+        .then(pl.sum_horizontal(items) / pl.sum_horizontal(pl.col(items).is_not_null()))
+        .alias(d)
+        for d, items in ((d, instrument.items_of(d)) for d in instrument.dimension_ids)
+    )
+
+
+def clusters(school: pl.Series, study: Loaded) -> pl.Series:
+    """The cluster of each row, whose members are resampled together: its school, or a random group.
+
+    Random groups stand in for schools where the study has fewer than two: ``resampling.random_groups`` of them, G001
+    onwards, of equal size but for one. Students without a school among students with one are in random groups of the
+    size of the mean school. Groups are drawn with the study's seed.
+    """
+    rng = np.random.default_rng([study.seed, 1])
+    label = school.to_numpy().astype(object)
+    if school.n_unique() - school.has_nulls() < 2:
+        return pl.Series(
+            _random_groups(len(label), min(study.resampling.random_groups, len(label)), rng), dtype=pl.String
+        )
+    alone = np.flatnonzero(school.is_null().to_numpy())
+    mean_size = (len(label) - len(alone)) / (school.n_unique() - school.has_nulls())
+    label[alone] = _random_groups(len(alone), max(1, round(len(alone) / mean_size)), rng)
+    return pl.Series(label.tolist(), dtype=pl.String)
+
+
+def moments_of(scores: pl.DataFrame, variables: list[str]) -> Moments:
+    """Moments of ``variables`` by ``cluster``, a block of whole clusters at a time: one copy of the rows is enough."""
+    cluster = scores["cluster"].to_numpy()
+    order = np.argsort(cluster, kind="stable")
+    ends = np.append(np.flatnonzero(cluster[order][1:] != cluster[order][:-1]) + 1, len(order))
+    parts, start = [], 0
+    for end, following in zip(ends, [*ends[1:], np.inf], strict=True):
+        if following - start > BLOCK:
+            rows = scores[order[start:end]]
+            x = rows.select(pl.col(variables).fill_null(float("nan"))).to_numpy()
+            parts.append(Moments.of(x, variables, rows["cluster"].to_numpy()))
+            start = end
+    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in "nsqc")
+    return Moments(tuple(variables), tuple(label for part in parts for label in part.clusters), *arrays)
+
+
+def band_of(scores: ArrayLike, instrument: Instrument) -> NDArray[np.int64]:
+    """The band of each score: its position in ``instrument.bands``, from 0; -1 where the score is missing (NaN).
+
+    A band holds scores from its own start up to the next band's start.
+    """
+    x = np.asarray(scores, dtype=float)
+    starts = np.array([band.start for band in instrument.bands]) - EXACT
+    return np.where(np.isnan(x), -1, np.searchsorted(starts, x, side="right") - 1)
+
+
+def is_high(scores: ArrayLike, instrument: Instrument) -> NDArray[np.float64]:
+    """1 where a score is in a high band, 0 where it is not, NaN where it is missing."""
+    x = np.asarray(scores, dtype=float)
+    return np.where(np.isnan(x), np.nan, x >= instrument.high_from - EXACT)
+
+
+def _random_groups(rows: int, groups: int, rng: np.random.Generator) -> NDArray[np.object_]:
+    """A label for each row: ``groups`` groups of sizes that differ by one at most."""
+    width = max(3, len(str(groups)))
+    labels = np.array([f"G{g + 1:0{width}d}" for g in range(groups)], dtype=object)
+    return labels[rng.permutation(rows) % groups] if rows else labels[:0]

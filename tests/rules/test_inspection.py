@@ -1,0 +1,43 @@
+"""The command 'inspection': a planted difference between ratings, and registers without ratings."""
+
+import pytest
+from stages import contents, read_tables, run_stage
+from surveys import make_survey
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    made = make_survey(
+        tmp_path_factory.mktemp("survey"), schools=28, icc=0.02, rating_shift={"Good": {"d1": 0.8}}, per_school=30
+    )
+    made.run("ingest", "clean", "score")
+    return made
+
+
+def test_the_planted_difference_is_found(survey):
+    done = run_stage(survey, "inspection")
+    assert (done.returncode, done.stderr) == (0, "")
+    tables = read_tables(survey, "inspection")
+    tests = tables["tests"].set_index(["dimension", "test"])
+    assert (tests.loc["d1", "p_holm"] < 0.01).all()
+    assert tests["detectable"].nunique() == 1
+    pairs = tables["pairs"].set_index(["dimension", "rating_a", "rating_b"])
+    assert pairs.loc[("d1", "Outstanding", "Good"), "hedges_g_ci_high"] < 0
+    assert tables["extremes"]["n_rated"].tolist() == [21, 21]
+    assert tables["means"].query("dimension == 'd1'")["n_schools"].sum() == 21
+
+
+def test_twice_gives_the_same_bytes(survey, tmp_path):
+    for name in ("one", "two"):
+        assert run_stage(survey, "inspection", tmp_path / name).returncode == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_a_register_without_ratings_is_refused_and_nothing_is_written(tmp_path):
+    keys = {"inspection": {"ratings": ["Outstanding", "Good"], "higher": "Good", "lower": "Outstanding"}}
+    made = make_survey(tmp_path, schools=6, ratings=False, study=keys)
+    made.run("ingest", "clean", "score")
+    done = run_stage(made, "inspection")
+    assert done.returncode == 2
+    assert "no school has a rating" in done.stderr and "Traceback" not in done.stderr
+    assert not (made.tables / "inspection").exists()

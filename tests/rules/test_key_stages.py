@@ -1,0 +1,40 @@
+"""The command 'key_stages': a planted fall, in schools of one phase and in schools of all ages."""
+
+import polars as pl
+import pytest
+from stages import contents, read_tables, run_stage
+from surveys import make_survey
+
+FALL = {"KS2": {"d1": -0.3}, "KS3": {"d1": -0.6}, "KS4": {"d1": -0.9}, "KS5": {"d1": -1.2}}
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["phases", "all ages"])
+def survey(request, tmp_path_factory):
+    made = make_survey(
+        tmp_path_factory.mktemp("survey"), schools=16, per_school=60, icc=0.02, group_shift=FALL, phases=request.param
+    )
+    made.run("ingest", "clean", "score")
+    return made
+
+
+def test_the_fall_is_found(survey):
+    done = run_stage(survey, "key_stages")
+    assert (done.returncode, done.stderr) == (0, "")
+    tables = read_tables(survey, "key_stages")
+    d1 = tables["means"].query("dimension == 'd1'")
+    assert d1["group"].tolist() == ["KS1", "KS2", "KS3", "KS4", "KS5"]
+    assert d1["mean"].is_monotonic_decreasing
+    of = survey.truth.group_by("group").agg(pl.col("school_id").n_unique()).sort("group")["school_id"].to_list()
+    assert d1["n_schools"].tolist() == of
+    tests = tables["tests"].set_index(["dimension", "test"])
+    assert tests.loc[("d1", "trend_clustered"), "slope_ci_high"] < 0
+    assert tests.loc[("d1", "welch_anova"), "p_holm"] < 1e-6
+    pairs = tables["pairs"].set_index(["dimension", "group_a", "group_b"])
+    assert len(pairs) == 40
+    assert pairs.loc[("d1", "KS1", "KS5"), "hedges_g_ci_low"] > 0.5
+
+
+def test_twice_gives_the_same_bytes(survey, tmp_path):
+    for name in ("one", "two"):
+        assert run_stage(survey, "key_stages", tmp_path / name).returncode == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
