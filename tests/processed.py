@@ -1,13 +1,19 @@
-"""What the step 'score' hands on, written from arrays: for tests of the steps that read it."""
+"""What the step 'score' hands on, written from arrays, and the steps that read it, run in this process."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import io
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from conftest import ROOT
 from surveys import Survey
 
+from learning_survey import cli
 from learning_survey.config import Loaded
 from learning_survey.moments import Moments
 
@@ -39,3 +45,31 @@ def process(survey: Survey) -> None:
             items[:, j] = top - items[:, j]
     cluster = truth["school_id"].to_numpy() if "school_id" in truth.columns else np.arange(len(truth)) % 50
     write_processed(study, survey.processed, items, cluster.astype(str))
+
+
+def arguments(step: str, survey: Survey) -> list[str]:
+    """The command line of a step after its script."""
+    folders = {"--processed": survey.processed, "--out": survey.tables / step}
+    return ["--study", survey.name, *(str(x) for pair in folders.items() for x in pair)]
+
+
+def run_step(step: str, survey: Survey) -> tuple[int, str]:
+    """Exit code and standard error of ``scripts/<step>.py``, run by its command line but in this process."""
+    spec = importlib.util.spec_from_file_location(f"step_{step}", ROOT / "scripts" / f"{step}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    errors, code = io.StringIO(), 0
+    with contextlib.chdir(survey.root), contextlib.redirect_stderr(errors):
+        try:
+            spec.loader.exec_module(module)
+            cli.run(module.main, arguments(step, survey))
+        except SystemExit as end:
+            code = end.code
+        finally:
+            del sys.modules[spec.name]
+    return code, errors.getvalue()
+
+
+def written(step: str, survey: Survey) -> dict[str, bytes]:
+    """Every file that the step has left, with its bytes."""
+    return {path.name: path.read_bytes() for path in sorted((survey.tables / step).glob("*"))}

@@ -59,7 +59,7 @@ def make_study(instrument: Instrument, **keys) -> Loaded:
     return Loaded(Study.model_validate(content | keys), instrument, Path())
 
 
-def make_students(instrument: Instrument, scores=None, items=None, school=None, gender=None, group=None) -> Students:
+def make_students(instrument: Instrument, scores=None, items=None, *, school=None, gender=None, group=None) -> Students:
     """Students with these columns; NaN becomes null, and a column that is not given is null throughout."""
     given = {**(items or {}), **(scores or {})}
     size = len(next(iter(given.values())))

@@ -81,8 +81,8 @@ local function sizes(element)
   local function measure(row)
     for at, cell in ipairs(row.cells) do
       local text = pandoc.utils.stringify(cell.contents)
-      longest[at] = math.max(longest[at] or 0, pandoc.text.len(text) + PADDING)
-      for part in text:gmatch('%S+') do word[at] = math.max(word[at] or 0, pandoc.text.len(part) + PADDING) end
+      longest[at] = math.max(longest[at] or 0, utf8.len(text) + PADDING)
+      for part in text:gmatch('%S+') do word[at] = math.max(word[at] or 0, utf8.len(part) + PADDING) end
       word[at] = word[at] or PADDING
     end
   end
@@ -119,7 +119,11 @@ local function as_blocks(value)
 end
 
 local function document(doc)
-  if doc.meta.synthetic ~= true or is('typst') then return nil end
+  if doc.meta.synthetic ~= true then
+    doc.meta.mark, doc.meta.banner = nil, nil -- or they would be among the properties of the Word file
+    return doc
+  end
+  if is('typst') then return nil end
   local first = pandoc.Blocks {}
   if is('html') then first:insert(pandoc.Div(as_blocks(doc.meta.mark), pandoc.Attr('', { 'mark' }))) end
   if doc.meta.banner then first:insert(pandoc.Div(as_blocks(doc.meta.banner), pandoc.Attr('', { 'banner' }))) end

@@ -165,7 +165,8 @@ def manifest(audited: Audited) -> list[dict[str, Any]]:
 
 
 def rows_in(path: Path) -> int | None:
-    """Rows of a CSV (without its header) or Parquet file; None for another file."""
+    """Rows of a CSV (without its header) or Parquet file, None for another; raises SurveyError when it is not there."""
+    present(path)
     if path.suffix == ".parquet":
         import polars as pl
 
@@ -179,6 +180,13 @@ def rows_in(path: Path) -> int | None:
     else:
         lines = sum(1 for line in data.splitlines() if line)
     return max(lines - 1, 0)
+
+
+def present(path: Path) -> Path:
+    """``path`` when there is such a file; raises SurveyError when there is none."""
+    if not path.is_file():
+        raise SurveyError("no such file", where=path, remedy="Run the pipeline; it makes the file.")
+    return path
 
 
 # ---------------------------------------------------------------- trail

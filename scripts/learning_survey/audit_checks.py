@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from learning_survey.audit import Audited, rows_in
+from learning_survey.audit import Audited, present, rows_in
 from learning_survey.errors import SurveyError
 from learning_survey.schemas import TABLES
 from learning_survey.values import Row
@@ -77,7 +77,7 @@ def _rows_conserved(audited: Audited) -> Check:
         before = step["rows_out"]
     check.same("rows left and clean.parquet", before, kept)
     check.same("clean.parquet and scores.parquet", kept, rows_in(audited.processed / "scores.parquet"))
-    with (audited.processed / "ledger.csv").open(encoding="utf-8", newline="") as file:
+    with present(audited.processed / "ledger.csv").open(encoding="utf-8", newline="") as file:
         actions = Counter((row["rule"], row["action"]) for row in csv.DictReader(file))
     for step in flow:
         for action, column in (("drop_row", "rows_dropped"), ("empty_cell", "cells_emptied")):
@@ -281,12 +281,12 @@ def _no_persons(audited: Audited) -> Check:
             check.that(audited.name(path), not found, f"{len(found)} ids, such as {found[:1]}")
     if numbers:
         for name in audited.tables.names:
-            texts = [c for c, spec in TABLES[name].columns.items() if spec.unit in ("id", "text")]
-            found = sorted({row[c] for row in audited.tables[name] for c in texts} & numbers)
+            columns = [c for c, spec in TABLES[name].columns.items() if spec.unit == "id"]
+            found = sorted({row[c] for row in audited.tables[name] for c in columns} & numbers)
             check.that(f"table {name}", not found, f"{len(found)} ids, such as {found[:1]}")
     check.note = (
         f"Searched for {len(words) + len(phrases)} ids in all text, and for {len(numbers)} that are bare numbers in "
-        "the tables' columns of ids and text. PDF and PNG files cannot be searched; they are made from the same tables."
+        "the tables' columns of ids. PDF and PNG files cannot be searched; they are made from the same tables."
     )
     return check
 

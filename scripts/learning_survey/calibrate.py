@@ -29,8 +29,8 @@ Array = NDArray[np.float64]
 Claims = dict[str, str]
 
 NORMAL = NormalDist()
-SEEDS = tuple(range(11, 27))
-STEPS = 20
+SEEDS = tuple(range(11, 35))
+STEPS = 16
 
 # ---------------------------------------------------------------- what the report does not print
 

@@ -231,7 +231,7 @@ def gender(shown: Shown) -> tuple[str, str]:
     elif {"gender.effect_min", "gender.effect_max"} <= shown.published.keys():
         low, high = shown.published["gender.effect_min"], shown.published["gender.effect_max"]
         caption += f" The band is the published range of effects, {low} to {high}."
-    d = d[[pair in pairs for pair in zip(d.group_a, d.group_b, strict=True)]]
+    d = d[np.array([pair in pairs for pair in zip(d.group_a, d.group_b, strict=True)], dtype=bool)]
     known = d[d.hedges_g.notna()]
     what = f"Forest plot of Hedges g for {number} of groups on {len(study.instrument.dimensions)} dimensions"
     if known.empty:

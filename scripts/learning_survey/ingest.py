@@ -58,6 +58,11 @@ def coded(sheet: Sheet, study: Loaded, codes: Codes) -> pl.DataFrame:
     ).collect(engine="streaming")
 
 
+def _coded(text: pl.Expr, code: dict[str, int | None]) -> pl.Expr:
+    """Codes of texts, all of which must be in ``code``. The cast is for an export without a single answer."""
+    return text.replace_strict(code, return_dtype=pl.Int8).cast(pl.Int8)
+
+
 def columns_of(sheet: Sheet, study: Loaded) -> dict[str, int]:
     """Where each field and item stands in the export: position of its column by name.
 

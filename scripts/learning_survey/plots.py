@@ -187,8 +187,8 @@ def schools(shown: Shown) -> Figure:
     ]
     for _, chosen, look in groups:
         ax.vlines(x[chosen], low[chosen], high[chosen], color=look["markeredgecolor"], linewidth=min(1.0, 80 / len(d)))
-        ax.scatter(x[chosen], mean[chosen], size, look["markerfacecolor"], look["marker"], zorder=3,
-                   edgecolor=look["markeredgecolor"], linewidth=0.7)  # fmt: skip
+        marks = {"marker": look["marker"], "edgecolor": look["markeredgecolor"], "linewidth": 0.7, "zorder": 3}
+        ax.scatter(x[chosen], mean[chosen], size, look["markerfacecolor"], **marks)
     ax.axhline(centre, color=style.INK, linewidth=0.7, zorder=1)
     style.key(fig, [(f"{text} ({chosen.sum()})", look) for text, chosen, look in groups if chosen.any()])
     bottom, top = np.nanmin([low, mean]), np.nanmax([high, mean])
@@ -212,8 +212,8 @@ def extremes(shown: Shown) -> Figure:
     if not (d.gap.notna() | d.d.notna()).any():
         return style.nothing(fig, axes, study.min_group)
     left.hlines(y, 100 * d.share_bottom, 100 * d.share_top, color=style.RULE, linewidth=3)
-    left.scatter(100 * d.share_bottom, y, 24, "white", "o", edgecolor=style.COMPUTED, linewidth=1.1, zorder=3)
-    left.scatter(100 * d.share_top, y, 26, style.COMPUTED, "o", zorder=3)
+    left.scatter(100 * d.share_bottom, y, 24, "white", edgecolor=style.COMPUTED, linewidth=1.1, zorder=3)
+    left.scatter(100 * d.share_top, y, 26, style.COMPUTED, zorder=3)
     effect, low, high = limits(d, "d")
     claimed = published_values(shown.published, "schools.top_bottom_effect", d.dimension)
     right.axvline(0, color=style.GREY, linewidth=0.8)

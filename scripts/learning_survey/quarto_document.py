@@ -102,11 +102,18 @@ class Document:
                 fail(f"unsupported condition '{key}'", place, "Use when-meta or unless-meta.")
             met = met and self._true(name, place) == (key == "when-meta")
         if not behaviour or element["t"] in ("CodeBlock", "Code"):
-            place = self.source.where(*(f'{k}="{n}"' for k, n in conditions), *behaviour)
+            place = self.source.where(*(f'{k}="{n}"' for k, n in conditions), *(f".{c}" for c in classes))
             fail(
                 "a condition on nothing",
                 place,
                 "Write ::: {.content-visible when-meta=…} or [text]{.content-visible …}.",
+            )
+        if other := [c for c in classes if c not in behaviour]:
+            place = self.source.where(f".{other[0]}", behaviour[0])
+            fail(
+                f"a condition and '{other[0]}' in one",
+                place,
+                "Put the box inside the condition: Quarto drops its class.",
             )
         return content if met == (behaviour[0] == "content-visible") else []
 
@@ -224,6 +231,7 @@ class Document:
                 continue
             plain = cited[0]["citationMode"]["t"] == "AuthorInText" and not cited[0]["citationSuffix"]
             if len(cited) != 1 or not plain:
+                place = self.source.where(f"[@{key}", f"@{key}")
                 fail(f"unsupported reference to '{key}'", place, f"Write @{key} by itself, without brackets.")
             if not self.numbers.get(key):
                 why = "has no number" if key in self.numbers else "is not in this report"

@@ -78,10 +78,10 @@ class Source:
         return "\n".join([*self.lines, "", f"::::::::::: {{#{VALUES}}}", "", values, "", ":::::::::::", ""])
 
     def where(self, *needles: str) -> str:
-        """'file, line n' of the first line that contains one of ``needles``, the first needle first."""
-        for needle in needles:
+        """'file, line n' of the first line that contains all ``needles``, else one of them, the first needle first."""
+        for wanted in (needles, *((needle,) for needle in needles)):
             for line, (name, number) in zip(self.lines, self.origin, strict=True):
-                if needle in line:
+                if all(needle in line for needle in wanted):
                     return f"{name}, line {number}"
         return self.origin[0][0] if self.origin else str(self.folder)
 

@@ -123,10 +123,15 @@ def prepare(folder: Path) -> dict[str, Any]:
         if not metadata.get(key):
             raise SurveyError(f"no '{key}'", where="_study.yml", remedy="The report's assembly writes it.")
     mark = metadata["mark"] if metadata.get("synthetic") else ""
-    content = reference_document(_pandoc("--print-default-data-file", "reference.docx"), metadata["title"], mark)
+    content = reference_document(_word_default(), metadata["title"], mark)
     with replacing(folder / metadata["format"]["docx"]["reference-doc"]) as temporary:
         temporary.write_bytes(content)
     return metadata
+
+
+@lru_cache(maxsize=1)
+def _word_default() -> bytes:
+    return _pandoc("--print-default-data-file", "reference.docx")
 
 
 def loads_from_outside(html: str) -> list[str]:
@@ -164,8 +169,10 @@ def _parsed(source: Source, front: str) -> dict[str, Any]:
         at = int(line[1]) - head.count("\n") - 1 if line else -1
         if not 0 <= at < len(source.origin):
             raise
-        words = error.problem.replace(line[0], "this line")
-        raise SurveyError(words, where="{}, line {}".format(*source.origin[at]), remedy=error.remedy) from None
+        place = "{}, line {}".format(*source.origin[at])
+        if "unclosed" in error.problem:
+            raise SurveyError("a fenced div that does not end", where=place, remedy="Close it with ':::'.") from None
+        raise SurveyError(error.problem.replace(line[0], "this line"), where=place, remedy=error.remedy) from None
 
 
 def _common(metadata: dict[str, Any], format_: str) -> list[str]:

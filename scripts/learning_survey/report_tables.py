@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from learning_survey.values import (
@@ -103,7 +104,7 @@ def shown_length(cell: str) -> int:
 
 def pipe(header: list[str], align: str, rows: list[list[str]], caption: str, name: str) -> str:
     """A pipe table; ``align`` has one letter per column, l or r. Dashes give relative widths where rows are long."""
-    widths = [max(4, min(60, max(map(shown_length, column)))) for column in zip(header, *rows, strict=True)]
+    widths = [max(4, min(60, max(map(shown_length, column)))) + 2 for column in zip(header, *rows, strict=True)]
     rule = ["-" * (w - 1) + ":" if a == "r" else "-" * w for w, a in zip(widths, align, strict=True)]
     lines = [f"| {' | '.join(cells)} |" for cells in [header, rule, *rows]]
     return "\n".join(lines) + f"\n\n: {caption} {{#tbl-{name}}}\n"
@@ -122,9 +123,7 @@ def flow(s: Source) -> str | None:
         for r in s.rows(table)
     ]
     header = ["Step", "Rows in", "Dropped", "Rows out", "Cells emptied"]
-    caption = (
-        "From rows received to students kept. Every dropped row and emptied cell is in the ledger, with its reason."
-    )
+    caption = "From rows received to rows kept. Every dropped row and emptied cell is in the ledger, with its reason."
     return pipe(header, "lrrrr", rows, caption, "flow") if rows else None
 
 
@@ -211,13 +210,14 @@ def bands(s: Source) -> str | None:
 def items(s: Source) -> str | None:
     i, rows = s.study.instrument, []
     for d in s.dimensions:
-        rows.append([f"**{escaped(s.label(d))}**", "", "", "", ""])
+        rows.append(["", f"**{escaped(s.label(d))}**", "", "", "", ""])
         for item in i.items_of(d):
             row = s.one("describe.items", item=item)
             rest = s.one("reliability.items", scale=d, item=item)
             turned = " *(reversed)*" if item in i.reversed_ids else ""
             rows.append(
                 [
+                    escaped(item),
                     escaped(next(x.wording for x in i.items if x.id == item)) + turned,
                     s.cell("describe.items", row, "mean"),
                     s.cell("describe.items", row, "share_high"),
@@ -229,8 +229,8 @@ def items(s: Source) -> str | None:
         "Every item, scored in the direction of its dimension. Item–rest is the correlation with the sum of the"
         " dimension's other items; the last column is the dimension's alpha without the item."
     )
-    header = ["Item", "Mean", "High", "Item–rest", "Alpha without"]
-    return pipe(header, "lrrrr", rows, caption, "items")
+    header = ["Id", "Item", "Mean", "High", "Item–rest", "Alpha without"]
+    return pipe(header, "llrrrr", rows, caption, "items")
 
 
 def ranked_items(s: Source) -> str | None:
@@ -491,11 +491,11 @@ def extremes(s: Source) -> str | None:
         ]
         for r in s.rows(table)
     ]
-    header = ["Dimension", "Top", "Bottom", "Gap, points (interval)", "*d*, all students (interval)", "*d*, within"]
+    header = ["Dimension", "Top", "Bottom", "Gap, points (interval)", "*d*, all students (interval)", "*d*, inside"]
     caption = (
         "The school with the highest mean over all dimensions against the one with the lowest: shares rated high, the"
         " gap in percentage points, and the difference of means divided by the spread of all students and by the spread"
-        f" within schools. {_interval(s, 'over resampled students of the two schools')}"
+        f" inside the two schools. {_interval(s, ', for the students of these two schools')}"
     )
     align = "lrrrrr" + "r" * compare
     return pipe([*header, *(["Published"] if compare else [])], align, rows, caption, "extremes") if rows else None
@@ -531,7 +531,7 @@ def inspection(s: Source) -> str | None:
     header = ["Dimension", *map(escaped, plan.ratings), "*p*", "*p*, Holm", *pair_header]
     caption = (
         "School means by rating, schools as units. The *p* values are of Welch's analysis of variance, before and after"
-        f" Holm's correction over the dimensions. {_interval(s, 'over schools')}"
+        f" Holm's correction over the dimensions. {_interval(s, ', schools as units')}"
     )
     return pipe(header, "l" + "r" * (len(header) - 1), rows, caption, "inspection")
 
@@ -592,12 +592,17 @@ def scorecard(s: Source) -> str | None:
         groups.setdefault(r["claim_id"].split(".")[0], []).append(r)
     made = []
     for group, members in groups.items():
-        rows = []
-        for r in members:
+        rows, said = [], ""
+        for r, after in pairwise([*members, None]):
+            if _named(s, r) and after and after["statistic"] == r["statistic"] != said:
+                said = r["statistic"]
+                rows.append([f"**{_sentence(said)}**", "", "", "", ""])
             limits = ""
             if r["ci_low"] is not None and r["ci_high"] is not None:
                 limits = f" ({claim_number(r['ci_low'], r)} to {claim_number(r['ci_high'], r)})"
             tolerance = f"±{claim_number(r['tolerance'], r)}" if r["tolerance"] else "exact"
+            if r["tolerance"] is None:
+                tolerance = NOTHING
             rows.append(
                 [
                     _claim(s, r),
@@ -614,19 +619,23 @@ def scorecard(s: Source) -> str | None:
 
 
 def _claim(s: Source, row: Row) -> str:
-    """A claim in words: its statistic, and the labels of the dimension and factor that its id names."""
-    i = s.study.instrument
-    group, *parts = row["claim_id"].split(".")
-    words = {d.id: d.label for d in i.dimensions}
-    factors = {f.id: f.label for f in i.factors}
-    labels = (
-        [words[p] for p in parts[:1] if p in words] if group == "loading" else [words[p] for p in parts if p in words]
-    )
-    if group == "loading" and len(parts) == 2:
-        return f"{escaped(words.get(parts[0], parts[0]))} on {escaped(factors.get(parts[1], parts[1]))}"
-    if labels:
-        return escaped(", ".join(labels))
-    return escaped(row["statistic"][:1].upper() + row["statistic"][1:])
+    """A claim in words: what its id names (dimension, dimension on factor), else its statistic."""
+    return _named(s, row) or _sentence(row["statistic"])
+
+
+def _named(s: Source, row: Row) -> str:
+    """The labels of the dimension and the factor that a claim's id names, or nothing."""
+    i, parts = s.study.instrument, row["claim_id"].split(".")[1:]
+    words, factors = {d.id: d.label for d in i.dimensions}, {f.id: f.label for f in i.factors}
+    if not parts or (parts[0] not in words and parts[-1] not in words):
+        return ""
+    if len(parts) == 2 and parts[0] in words and parts[1] in factors:
+        return escaped(f"{words[parts[0]]} on {factors[parts[1]]}")
+    return escaped(words.get(parts[-1], words.get(parts[0], "")))
+
+
+def _sentence(text: str) -> str:
+    return escaped(text[:1].upper() + text[1:])
 
 
 def _shown(s: Source, row: Row, column: str) -> str:
@@ -642,10 +651,9 @@ def _percent(text: str) -> str:
 
 
 def _interval(s: Source, over: str = "") -> str:
-    unit = over or (
-        "over resampled schools" if s.study.columns.school else "over resampled random groups of respondents"
-    )
-    return f"Intervals are {s.study.resampling.level:.0%}, {unit}."
+    if not over and s.study.columns.school:
+        over = " and allow for students sitting in schools"
+    return f"Intervals are {s.study.resampling.level:.0%}{over}."
 
 
 TABLES: dict[str, Callable[[Source], str | None]] = {

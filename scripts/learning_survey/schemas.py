@@ -358,7 +358,7 @@ TABLES: dict[str, Table] = {
             **_estimate("gap", "points", "share high, top minus bottom, in percentage points"),
             **_estimate("d_total", "effect", "mean difference over the standard deviation of all students"),
             **_estimate(
-                "d_pooled_within", "effect", "mean difference over the pooled standard deviation within schools"
+                "d_pooled_within", "effect", "mean difference over the pooled standard deviation within the two schools"
             ),
             **_estimate("d", "effect", "the one of the two that the study reports"),
             "p": Column("p", "Welch's p"),

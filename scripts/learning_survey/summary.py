@@ -129,12 +129,33 @@ def _factors(s: Summary) -> None:
             "communality",
             rows=_solution(s, "factors.communalities", solution),
         )
+        highest = s.values.get(f"summary.factors.{solution}.communality.highest.variable_label")
+        if highest:
+            top = max(_solution(s, "factors.communalities", solution), key=lambda r: r["communality"] or 0)
+            alpha = [r for r in s.tables["reliability.alpha"] if r["scale"] == top["variable"]]
+            s.row(f"factors.{solution}.communality.highest_alpha", "reliability.alpha", next(iter(alpha), None))
         near = _solution(s, "factors.congruence", solution)
         s.extremes(f"factors.{solution}.congruence", "factors.congruence", "tucker", rows=near)
         s.extremes(f"factors.{solution}.rms", "factors.congruence", "rms_difference", rows=near)
         s.extremes(
             f"factors.{solution}.difference", "factors.loadings", "difference", ("least", "most"), rows=loadings, by=abs
         )
+
+    _items_together(s)
+
+
+def _items_together(s: Summary) -> None:
+    """How many items load most on the factor that most items of their dimension do, and how many such factors."""
+    loadings = [r for r in _solution(s, "factors.loadings", "items") if r["pattern"] is not None]
+    best: dict[str, Row] = {}
+    for r in loadings:
+        if r["variable"] not in best or abs(r["pattern"]) > abs(best[r["variable"]]["pattern"]):
+            best[r["variable"]] = r
+    if best:
+        i = s.study.instrument
+        first = [Counter(best[x]["factor"] for x in i.items_of(d) if x in best).most_common(1) for d in i.dimension_ids]
+        s.count("factors.items.together", "factors.loadings", sum(f[0][1] for f in first if f))
+        s.count("factors.items.own", "factors.loadings", len({f[0][0] for f in first if f}))
 
 
 def _solution(s: Summary, table: str, solution: str) -> list[Row]:
@@ -154,7 +175,7 @@ def _key_stages(s: Summary) -> None:
     s.count("key_stages.rises", "key_stages.tests", sum((r["slope_ci_low"] or 0) > 0 for r in trends))
     unclear = sum((r["slope_ci_low"] or 0) <= 0 <= (r["slope_ci_high"] or 0) for r in trends)
     s.count("key_stages.unclear", "key_stages.tests", unclear)
-    s.extremes("key_stages.trend", "key_stages.tests", "slope", ("steepest_fall", "least_fall"), rows=trends)
+    s.extremes("key_stages.trend", "key_stages.tests", "slope", rows=trends)
     pairs = [r for r in s.tables["key_stages.pairs"] if r["hedges_g"] is not None]
     s.extremes(
         "key_stages.whole",

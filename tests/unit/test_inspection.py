@@ -22,7 +22,7 @@ def plan():
 
 @pytest.fixture(scope="module")
 def made(plan):
-    """40 schools. d1: Requires improvement is two SDs lower; d2: no difference. One school is Inadequate, nine unrated."""
+    """40 schools. d1: Requires improvement is two SDs lower; d2: no difference. One is Inadequate, nine unrated."""
     rng = np.random.default_rng(4)
     names = [f"S{s + 1:02d}" for s in range(40)]
     rating = ["Outstanding"] * 10 + ["Good"] * 12 + ["Requires improvement"] * 8 + ["Inadequate"] + [None] * 9

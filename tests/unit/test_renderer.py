@@ -172,7 +172,8 @@ def test_pdf_numbers_are_those_of_the_html(made):
 
 def test_wide_tables_give_each_column_room_and_narrow_ones_keep_their_width(made):
     text = (made / "private/sample.typ").read_text()
-    widths = [float(w) for w in re.findall(r"([\d.]+)%", re.search(r"columns: \(([^)]*)\)", text)[1])]
+    columns = re.search(r"columns: \(([\d.%, ]+)\)", text)
+    widths = [float(width) for width in re.findall(r"([\d.]+)%", columns[1])]
     assert len(widths) == 8 and sum(widths) == pytest.approx(100, abs=1)
     assert widths[1] == max(widths) and min(widths) > 4
     assert "columns: 6," in text
@@ -224,12 +225,13 @@ ERRORS = [
     ("Text {{< include tables/items.md >}}", "unsupported shortcode", "alone"),
     ("```{python}\n1 + 1\n```", "a code cell", "pipeline"),
     ("```\nno end", "a code block that does not end", "```"),
-    ("::: {.note}\nno end", "", ":::"),
+    ("::: {.note}\nno end", "a fenced div that does not end", ":::"),
     ("::: {.callout-note}\nx\n:::", "unsupported fenced div 'callout-note'", "keyfinding"),
     ('::: {.content-visible when-format="html"}\nx\n:::', "unsupported condition 'when-format'", "when-meta"),
     ('::: {.content-visible when-meta="claims.hihger"}\nx\n:::', "no metadata named 'claims.hihger'", "claims.higher"),
     ('::: {.content-visible when-meta="title"}\nx\n:::', "'title' is not true or false", "truth"),
     ('::: {.note when-meta="claims.higher"}\nx\n:::', "a condition on nothing", "content-visible"),
+    ('::: {.note .content-visible when-meta="synthetic"}\nx\n:::', "a condition and 'note' in one", "inside"),
     ("[x]{.red}", "unsupported span 'red'", "value"),
     ("<b>x</b>", "raw html", "Markdown"),
     ("`#v(1em)`{=typst}", "raw typst", "Markdown"),
@@ -244,12 +246,12 @@ ERRORS = [
     ('![A.](figures/share){#fig-x fig-alt="a" fig-align="left"}', "option 'fig-align'", "width"),
     ('![A.](figures/share){fig-alt="a"}', "a figure without a name", "#fig-x"),
     ("Text ![A.](figures/share) text", "an image that is not a figure", "alone"),
-    ("| a |\n|---|\n| 1 |\n\n: Caption.", "a table with half a caption", "tbl-name"),
+    (": Caption.\n\n| a |\n|---|\n| 1 |", "a table with half a caption", "tbl-name"),
     ("# Head {#sec-x .big}", "unsupported heading class 'big'", "unnumbered"),
 ]
 
 
-@pytest.mark.parametrize(("text", "problem", "remedy"), ERRORS, ids=[e[1] or e[0] for e in ERRORS])
+@pytest.mark.parametrize(("text", "problem", "remedy"), ERRORS, ids=[e[1] for e in ERRORS])
 def test_what_is_not_supported_is_named_with_file_and_line(tmp_path, text, problem, remedy):
     folder = assembled(tmp_path / "private")
     end = folder / "sections/end.qmd"

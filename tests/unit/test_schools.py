@@ -68,9 +68,15 @@ def test_schools_more_alike_than_chance_have_a_negative_icc1_and_no_variance_bet
 
 @pytest.mark.parametrize(
     ("x", "school"),
-    [([], []), ([1.0, 2, 3], [0, 0, 0]), ([1.0, 2, 3], [0, 1, 2]), ([2.2] * 9, [0, 1, 2] * 3), ([1.0, 2, 3] * 3, [0, 1, 2] * 3)],
+    [
+        ([], []),
+        ([1.0, 2, 3], [0, 0, 0]),
+        ([1.0, 2, 3], [0, 1, 2]),
+        ([2.2] * 9, [0, 1, 2] * 3),
+        ([1.0, 2, 3] * 3, [0, 1, 2] * 3),
+    ],
     ids=["nobody", "one school", "a student each", "all the same", "no spread within"],
-)  # fmt: skip
+)
 def test_samples_without_an_answer_have_no_components(x, school):
     sums = Sums.of(np.array(x, float), np.array(school, int))
     interval = icc1_interval(sums, 0.95)

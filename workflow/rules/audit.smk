@@ -14,6 +14,7 @@ rule audit:
     output:
         manifest=f"{RESULTS}/audit/manifest.csv",
         trail=f"{RESULTS}/audit/trail.csv",
+        steps=f"{RESULTS}/audit/steps.csv",
         checks=f"{RESULTS}/audit/checks.csv",
         readme=f"{RESULTS}/audit/README.md",
     params:

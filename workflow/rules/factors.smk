@@ -9,7 +9,7 @@ rule factors:
     output:
         *tables("factors"),
     params:
-        settings=settings("factors", "published", "resampling"),
+        settings=settings("factors", "published", "resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/factors.log",

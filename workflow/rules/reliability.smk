@@ -8,7 +8,7 @@ rule reliability:
     output:
         *tables("reliability"),
     params:
-        settings=settings("resampling"),
+        settings=settings("resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/reliability.log",

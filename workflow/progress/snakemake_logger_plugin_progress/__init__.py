@@ -56,7 +56,9 @@ class LogHandler(LogHandlerBase):
                 self._say("\n".join(lines[-TAIL:]))
                 self._say(f"\n(full log: {log})")
         elif event in (None, LogEvent.ERROR) and record.levelno >= ERROR and not self.failed:
-            self._say(record.getMessage())
+            # A step's own message follows with JOB_ERROR; that its command failed says nothing to a reader.
+            if "CalledProcessError" not in record.getMessage():
+                self._say(record.getMessage())
         elif event is None and record.getMessage().startswith("Nothing to be done"):
             self._say("Nothing to do: every result is newer than its data, code and settings.")
 

@@ -1,0 +1,185 @@
+"""Results of a study as the stages would write them, made up by schema: a small input for tests of values and report.
+
+    root = project(tmp_path)                       # config/ and reports/ of this project, below tmp_path
+    study = load_study("phase_one", root)
+    make_results(study, root / "results/phase_one")        # tables, figures, scorecard
+
+Numbers are arithmetic in the row's position, so each is known and no two rows are alike; they are not findings.
+``change`` edits the rows of a table before it is written: ``{"describe.dimensions": edit}`` with ``edit(rows)``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+from learning_survey.config import Loaded
+from learning_survey.schemas import TABLES
+
+ROOT = Path(__file__).resolve().parent.parent
+Row = dict[str, Any]
+TYPICAL = {"count": 400, "mean": 3.0, "share": 0.4, "points": 50.0, "alpha": 0.8, "loading": 0.3, "effect": 0.2}
+TYPICAL |= {"statistic": 2.5, "p": 0.03, "variance": 0.5, "ratio": 1.9}
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="30"><rect width="60" height="30"/></svg>'
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
+    "3a7e9b550000000a49444154789c6360000000020001481fb4140000000049454e44ae426082"
+)
+
+
+def project(folder: Path) -> Path:
+    """The project's configuration and report sources below ``folder``."""
+    for name in ("config", "reports"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+def make_results(
+    study: Loaded,
+    results: Path,
+    change: dict[str, Callable[[list[Row]], None]] | None = None,
+    verdicts: dict[str, str] | None = None,
+) -> None:
+    """Write ``tables/``, ``figures/`` and, for a study with published figures, ``scorecard.csv``.
+
+    Every claim that can be computed agrees, except where ``verdicts`` says otherwise by claim id.
+    """
+    for name, rows in _tables(study).items():
+        if change and name in change:
+            change[name](rows)
+        _write(results / "tables" / f"{name.replace('.', '/')}.csv", name, rows, study)
+    drawn = results / "figures"
+    drawn.mkdir(parents=True, exist_ok=True)
+    figures = {}
+    for name in _figures(study):
+        figures[name] = {"file": name + study.mark, "alt": f'What "{name}" shows.', "caption": f"Caption of {name}."}
+        (drawn / f"{name}{study.mark}.svg").write_text(SVG, encoding="utf-8")
+        (drawn / f"{name}{study.mark}.png").write_bytes(PNG)
+    (drawn / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
+    if study.published:
+        _write(results / "scorecard.csv", "scorecard", _scorecard(study, verdicts or {}), study)
+
+
+def _figures(study: Loaded) -> list[str]:
+    names = ["share_high", "items", "loadings"]
+    for stage, own in (("key_stages", []), ("gender", []), ("schools", ["extremes"]), ("inspection", [])):
+        names += [stage, *own] if stage in study.stages else []
+    return names
+
+
+def _tables(study: Loaded) -> dict[str, list[Row]]:
+    i = study.instrument
+    dims, items = i.dimension_ids, i.item_ids
+    factors = [f.id for f in i.factors] or [f"f{k + 1}" for k in range(study.factors.dimension_factors)]
+    item_factors = [f"f{k + 1}" for k in range(study.factors.item_factors or 0)]
+    schools = [f"S{k:02d}" for k in range(1, 5)]
+    suggested = ("parallel_factors", "parallel_components", "map", "kaiser")
+    keys: dict[str, list[tuple]] = {
+        "clean.flow": [("test_status",), ("duplicates",)],
+        "clean.sample": [(f,) for f in ("students", "schools", "schools_rated", "items")],
+        "describe.items": [(x,) for x in items],
+        "describe.item_distribution": list(product(items, i.response.codes)),
+        "describe.dimensions": [(d,) for d in dims],
+        "describe.bands": list(product(dims, [b.id for b in i.bands])),
+        "describe.contrasts": [(d,) for d in dims if any(x.role and x.dimension == d for x in i.items)],
+        "reliability.alpha": [(d,) for d in [*dims, "all"]],
+        "reliability.items": [(x.dimension, x.id) for x in i.items],
+        "factors.adequacy": list(product(("dimensions", "items"), ("kmo", "bartlett", f"kmo:{dims[0]}"))),
+        "factors.retention": list(product(("dimensions", "items"), (1, 2))),
+        "factors.suggested": list(product(("dimensions", "items"), suggested)),
+        "factors.loadings": [("dimensions", *x) for x in product(dims, factors)]
+        + [("items", *x) for x in product(items, item_factors)],
+        "factors.phi": [("dimensions", a, b) for a, b in combinations(factors, 2)],
+        "factors.communalities": [("dimensions", d) for d in dims],
+        "factors.congruence": [("dimensions", f) for f in factors] if study.published else [],
+    }
+    if study.key_stages:
+        keys |= _group_keys("key_stages", dims, [x.id for x in study.key_stages.levels])
+    if study.gender:
+        keys |= _group_keys("gender", dims, [x.id for x in study.gender.categories])
+    if study.schools:
+        keys["schools.variance"] = [(d,) for d in dims]
+        keys["schools.means"] = list(product([*dims, "all"], schools))
+        keys["schools.extremes"] = [(d,) for d in dims]
+        keys["schools.strong_culture"] = [("share_high",)]
+    if study.inspection:
+        ratings = study.inspection.ratings
+        keys["inspection.means"] = list(product(dims, ratings))
+        keys["inspection.tests"] = list(product(dims, ("welch_anova", "kruskal")))
+        keys["inspection.pairs"] = [(d, a, b) for d in dims for a, b in combinations(ratings, 2)]
+        keys["inspection.extremes"] = [("highest",), ("lowest",)]
+    return {name: [_row(study, name, key, n) for n, key in enumerate(rows)] for name, rows in keys.items()}
+
+
+def _group_keys(stage: str, dims: list[str], groups: list[str]) -> dict[str, list[tuple]]:
+    return {
+        f"{stage}.means": list(product(dims, groups)),
+        f"{stage}.tests": list(product(dims, ("welch_anova", "clustered_wald", "trend_naive", "trend_clustered"))),
+        f"{stage}.pairs": [(d, a, b) for d in dims for a, b in combinations(groups, 2)],
+    }
+
+
+def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
+    spec = TABLES[name]
+    row: Row = dict(zip(spec.keys, key, strict=True))
+    i = study.instrument
+    words = {d.id: d.label for d in i.dimensions} | {x.id: x.wording for x in i.items} | {b.id: b.label for b in i.bands}
+    for column, about in spec.columns.items():
+        if column in row:
+            continue
+        if about.unit in ("id", "text"):
+            row[column] = {
+                "dimension": next((x.dimension for x in i.items if x.id == key[0]), None),
+                "wording": words.get(key[0]),
+                "text": "1,234",
+                "rating": "Good",
+                "school": "S01",
+                "top_school": "S01",
+                "bottom_school": "S04",
+                "factor_label": next((f.label for f in i.factors if f.id == key[-1]), f"Factor {str(key[-1])[1:]}"),
+            }.get(column, words.get(key[-1], words.get(key[0], str(key[-1]))))
+        elif about.unit == "flag":
+            row[column] = key[0] in i.reversed_ids if column == "reversed" else position % 2 == 0
+        elif column in ("rank", "group_order", "band_order"):
+            row[column] = position + 1
+        elif column in ("published", "difference") and name == "factors.loadings":
+            row[column] = None if study.published is None or key[0] == "items" else 0.01 * (position % 7)
+        else:
+            row[column] = TYPICAL[about.unit] + (position if about.unit == "count" else 0.001 * (position % 97))
+    for column in spec.columns:
+        if column.endswith("_ci_low"):
+            middle = row[column.removesuffix("_ci_low")]
+            row[column], row[column.replace("_low", "_high")] = middle * 0.9, middle * 1.1
+    return row
+
+
+def _scorecard(study: Loaded, verdicts: dict[str, str]) -> list[Row]:
+    path = study.root / "config" / "published" / f"{study.published}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        claims = list(csv.DictReader(file))
+    agrees = "recovered" if study.synthetic else "reproduced"
+    rows = []
+    for claim in claims:
+        row = dict.fromkeys(TABLES["scorecard"].columns)
+        row |= {name: claim[name] for name in ("claim_id", "section", "kind", "statistic", "published")}
+        row["verdict"] = verdicts.get(claim["claim_id"], "not computable" if claim["kind"] == "external" else agrees)
+        if row["verdict"] != "not computable":
+            row |= {"computed": claim["published"], "source_file": "tables/clean/sample.csv", "source_row": "2"}
+            row |= {"tolerance": 0.05, "reason": "Made up.", "rule": "clean"}
+        rows.append(row)
+    return rows
+
+
+def _write(path: Path, name: str, rows: list[Row], study: Loaded) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(TABLES[name].columns)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["study", "cohort", *columns])
+        for row in rows:
+            out.writerow([study.id, study.cohort, *("" if row[c] is None else row[c] for c in columns)])
