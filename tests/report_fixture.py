@@ -128,7 +128,9 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
     spec = TABLES[name]
     row: Row = dict(zip(spec.keys, key, strict=True))
     i = study.instrument
-    words = {d.id: d.label for d in i.dimensions} | {x.id: x.wording for x in i.items} | {b.id: b.label for b in i.bands}
+    words = (
+        {d.id: d.label for d in i.dimensions} | {x.id: x.wording for x in i.items} | {b.id: b.label for b in i.bands}
+    )
     for column, about in spec.columns.items():
         if column in row:
             continue
@@ -153,8 +155,8 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
             row[column] = TYPICAL[about.unit] + (position if about.unit == "count" else 0.001 * (position % 97))
     for column in spec.columns:
         if column.endswith("_ci_low"):
-            middle = row[column.removesuffix("_ci_low")]
-            row[column], row[column.replace("_low", "_high")] = middle * 0.9, middle * 1.1
+            middle = row.get(column.removesuffix("_ci_low"), 0.5)
+            row[column], row[column.replace("_low", "_high")] = 0.9 * middle, 1.1 * middle
     return row
 
 

@@ -223,7 +223,7 @@ def _study(name: str, seed: int, dimensions: int, has: Mapping[str, bool]) -> di
         "report": "survey",
         "exports": {"folder": f"data/raw/{name}", "files": ["responses_*.csv"], "missing_values": ["-"]},
         "columns": columns,
-        "factors": {"dimension_factors": 2 if dimensions > 2 else 1, "parallel_draws": 50},
+        "factors": {"dimension_factors": 2 if dimensions > 4 else 1, "parallel_draws": 50},
         "resampling": {"draws": 200},
     }
     if has["schools"]:

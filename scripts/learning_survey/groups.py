@@ -23,6 +23,7 @@ from learning_survey.uncertainty import (
     Codes,
     Estimate,
     cluster_variance,
+    count_clusters,
     f_p,
     holm,
     mean,
@@ -81,7 +82,7 @@ class Sample:
 
     def clustered(self, groups: list[int]) -> list[int]:
         """Those of ``groups`` whose students sit in two clusters or more."""
-        return [g for g in groups if len(np.unique(self.cluster[self.group == g])) > 1]
+        return [g for g in groups if count_clusters(self.cluster[self.group == g]) > 1]
 
 
 # ---------------------------------------------------------------- tables
@@ -273,7 +274,7 @@ def clustered_g(sample: Sample, level: float) -> tuple[Estimate, float]:
     mean_part = np.where(groups == a, e / len(first), -e / len(second))
     g_part = mean_part / s - d * (e**2 - s**2) / (2 * s**2 * df)
     variance, _ = cluster_variance(np.column_stack([mean_part, g_part]), sample.cluster, parameters=2)
-    freedom = min(len(np.unique(sample.cluster[groups == g])) for g in (a, b)) - 1
+    freedom = min(count_clusters(sample.cluster[groups == g]) for g in (a, b)) - 1
     se, j = np.sqrt(np.diag(variance)), hedges_j(df)
     half = t_quantile(freedom, level) * se[1]
     p = t_p(difference / se[0], freedom) if se[0] > 0 else NAN

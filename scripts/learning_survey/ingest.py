@@ -59,8 +59,10 @@ def coded(sheet: Sheet, study: Loaded, codes: Codes) -> pl.DataFrame:
 
 
 def _coded(text: pl.Expr, code: dict[str, int | None]) -> pl.Expr:
-    """Codes of texts, all of which must be in ``code``. The cast is for an export without a single answer."""
-    return text.replace_strict(code, return_dtype=pl.Int8).cast(pl.Int8)
+    """Codes of texts, all of which must be in ``code``."""
+    if not code:  # Polars 2.1 gives back text, whatever type is asked for, when there is nothing to replace
+        return pl.lit(None, pl.Int8)
+    return text.replace_strict(code, return_dtype=pl.Int8)
 
 
 def columns_of(sheet: Sheet, study: Loaded) -> dict[str, int]:

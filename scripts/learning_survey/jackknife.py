@@ -2,7 +2,7 @@
 
 With G clusters and estimate t, and t_g the estimate without cluster g, the standard error is
 sqrt((G-1)/G Σ (t_g - mean t_g)²) and the interval uses Student's t with G - 1 degrees of freedom (Tukey 1958; Wolter
-2007, Introduction to Variance Estimation, §4.2 and 4.5). It needs no random numbers. docs/methods/reliability.md says
+2007, Introduction to Variance Estimation, ch. 4). It needs no random numbers. docs/methods/reliability.md says
 how it was chosen.
 """
 

@@ -24,7 +24,7 @@ def uniquenesses(R: Array, k: int, start: Array | None = None, tolerance: float 
     """Uniquenesses of k minimum-residual factors: shape (..., p) for correlations of shape (..., p, p).
 
     Minimises the sum of squared residuals of R - diag(psi) after its k largest eigenvalues, over .005 <= psi <= 1
-    (Harman & Jones 1966; the form of Jöreskog 1977, §6), by Newton's method with the exact second derivatives of the
+    (Harman & Jones 1966; the form of Jöreskog 1977), by Newton's method with the exact second derivatives of the
     discarded eigenvalues. ``start`` (p, or as the result) is where to begin; else 1 less the squared multiple
     correlations. A matrix that is not finite or does not converge within ``steps`` gives NaN.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from learning_survey.claims import Published
 from learning_survey.config import Instrument, Project, Study
 from learning_survey.schemas import TABLES
 
@@ -28,7 +29,7 @@ UNITS = {
 
 def documents() -> dict[str, str]:
     """Path below the project's root → text, for every generated page."""
-    models = {"study": Study, "instrument": Instrument, "project": Project}
+    models = {"study": Study, "instrument": Instrument, "project": Project, "published": Published}
     return {f"workflow/schemas/{name}.schema.json": schema(model) for name, model in models.items()} | {
         "docs/tables.md": tables_page()
     }

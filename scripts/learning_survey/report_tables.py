@@ -51,6 +51,10 @@ class Source:
     study: Loaded
     scorecard: list[Row]
 
+    @property
+    def people(self) -> str:
+        return "students" if self.study.columns.school else "respondents"
+
     def label(self, dimension: str) -> str:
         return self.study.instrument.label_of(dimension)
 
@@ -188,7 +192,7 @@ def share_high(s: Source) -> str | None:
     header = ["Dimension", "n", "Mean", "SD", "Rated high (interval)", *(["Published"] if compare else [])]
     caption = (
         f"Dimension scores. {_interval(s)} The design effect is how many times larger the variance of the mean is than"
-        " it would be for as many independent students."
+        f" it would be for as many independent {s.people}."
     )
     align = "lrrrr" + "r" * compare + "r"
     return pipe([*header, "Design effect"], align, rows, caption, "share-high") if rows else None
@@ -203,7 +207,7 @@ def bands(s: Source) -> str | None:
         ]
         for d in s.dimensions
     ]
-    caption = "Share of respondents in each band of the dimension score."
+    caption = f"Share of {s.people} in each band of the dimension score."
     return pipe(["Dimension", *map(escaped, labels)], "l" + "r" * len(labels), rows, caption, "bands")
 
 
@@ -408,7 +412,7 @@ def key_stages(s: Source) -> str | None:
     ]
     rows.append(
         [
-            "*Students*",
+            f"*{s.people.capitalize()}*",
             *(
                 s.cell(table, max(s.rows(table, group=level.id), key=lambda r: r["n"] or 0, default=None), "n")
                 for level in levels
@@ -418,7 +422,7 @@ def key_stages(s: Source) -> str | None:
     )
     header = ["Dimension", *(escaped(level.label) for level in levels), "Change per step (interval)"]
     caption = (
-        "Mean scores by group. The change per step is a linear trend in standard deviations of all students."
+        f"Mean scores by group. The change per step is a linear trend in standard deviations of all {s.people}."
         f" {_interval(s)}"
     )
     return pipe(header, "l" + "r" * (len(levels) + 1), rows, caption, "key-stages")

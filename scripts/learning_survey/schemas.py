@@ -239,7 +239,9 @@ TABLES: dict[str, Table] = {
         "Whether a matrix can be factored: one row per matrix and statistic.",
         {
             "matrix": _key("dimensions or items"),
-            "statistic": _key("kmo, bartlett, determinant_log, smallest_eigenvalue, or kmo of one variable as kmo:<variable>"),
+            "statistic": _key(
+                "kmo, bartlett, determinant_log, smallest_eigenvalue or kmo of one variable as kmo:<variable>"
+            ),
             "value": Column("statistic", "value"),
             "df": Column("statistic", "degrees of freedom (Bartlett)"),
             "p": Column("p", "p value (Bartlett)"),

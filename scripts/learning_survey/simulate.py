@@ -347,8 +347,11 @@ def _effects(
     groups = list(c.ratings.groups.items())
     member = np.array([[r == name for name, _ in groups] for r in schools["ofsted_rating"]], dtype=float)
     plan = np.array([[g.mean * g.schools] * size for _, g in groups])
-    constraints = np.hstack([pupils, member])
-    targets = np.vstack([np.zeros((pupils.shape[1], size)), plan - member.T @ from_stages]) - constraints[fixed].T @ effects[fixed]
+    # Within a phase students' school effects average zero, so key stages keep the means that they are given.
+    phases = np.array([[p == name for name in c.cohort.schools] for p in schools["phase"]]) * n[:, None]
+    constraints = np.hstack([phases, member])
+    targets = np.vstack([np.zeros((phases.shape[1], size)), plan - member.T @ from_stages])
+    targets -= constraints[fixed].T @ effects[fixed]
     covariance = np.full((size, size), c.other_schools.level_sd**2) + np.eye(size) * c.other_schools.profile_sd**2
     scores = _even_scores(rest.sum()) * c.other_schools.level_sd
     for _ in range(2000):

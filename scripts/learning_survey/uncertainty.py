@@ -52,17 +52,21 @@ class Mean(Estimate):
     design_effect: float = NAN
 
 
+def count_clusters(cluster: Codes) -> int:
+    """Clusters that have a student; codes are whole numbers from 0, in any order and with gaps."""
+    return int(np.count_nonzero(np.bincount(cluster)))
+
+
 def cluster_variance(influence: Array, cluster: Codes, parameters: int = 1) -> tuple[Array, int]:
     """CR1 variance of k estimates from influences (N × k) and the number of clusters; module docstring's formula.
 
     Returns k × k; NaN with fewer than two clusters or no more students than parameters.
     """
     n, k = influence.shape
-    _, code = np.unique(cluster, return_inverse=True)
-    count = int(code.max()) + 1 if n else 0
+    count = count_clusters(cluster)
     if count < 2 or n <= parameters:
         return np.full((k, k), NAN), count
-    sums = np.column_stack([np.bincount(code, weights=column) for column in influence.T])
+    sums = np.column_stack([np.bincount(cluster, weights=column) for column in influence.T])
     return count / (count - 1) * (n - 1) / (n - parameters) * np.einsum("gi,gj->ij", sums, sums), count
 
 

@@ -1,0 +1,14 @@
+"""Run a step as a command, as the workflow does: in the project's root, without Snakemake."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+
+def command(step: str, root: Path, *arguments: object) -> subprocess.CompletedProcess:
+    """``scripts/<step>.py`` with arguments, run in ``root``; neither success nor failure raises."""
+    script = ROOT / "scripts" / f"{step}.py"
+    words = [sys.executable, str(script), *map(str, arguments)]
+    return subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)

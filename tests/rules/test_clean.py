@@ -1,0 +1,49 @@
+"""The command ``clean.py``: its files, and what an unknown school does."""
+
+import pytest
+from surveys import make_survey
+
+from rules.commands import command
+
+ARGUMENTS = (
+    *("--study", "small", "--ingested", "data/processed/small/ingested.parquet"),
+    *("--out", "data/processed/small", "--tables", "results/small/tables/clean"),
+)
+
+
+@pytest.fixture
+def survey(tmp_path):
+    made = make_survey(tmp_path, schools=2, per_school=15, dimensions=2)
+    made.run("ingest")
+    return made
+
+
+def test_it_writes_its_files_and_tables_and_says_nothing(survey):
+    done = command("clean", survey.root, *ARGUMENTS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert {p.name for p in survey.processed.iterdir()} == {
+        *("ingested.parquet", "clean.parquet", "schools.parquet", "ledger.csv"),
+    }
+    assert {p.name for p in survey.results.rglob("*.csv")} == {"flow.csv", "sample.csv", "ledger_summary.csv"}
+
+
+def test_without_schools_there_is_no_file_of_schools(tmp_path):
+    survey = make_survey(tmp_path, schools=0, per_school=30, dimensions=2)
+    survey.run("ingest")
+    assert command("clean", survey.root, *ARGUMENTS).returncode == 0
+    assert not (survey.processed / "schools.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("school-002", "school-003", "school 'school-002' is not in the register data/raw/small/schools.csv"),
+        ("school_id", "id", "schools.csv: no column 'school_id'"),
+    ],
+)
+def test_bad_input_ends_with_one_message_and_nothing_written(survey, old, new, message):
+    register = survey.exports[0].parent / "schools.csv"
+    register.write_text(register.read_text().replace(old, new))
+    done = command("clean", survey.root, *ARGUMENTS)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    assert [p.name for p in survey.processed.iterdir()] == ["ingested.parquet"] and not survey.results.exists()

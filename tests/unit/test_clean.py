@@ -1,0 +1,416 @@
+"""Cleaning: each rule takes what it should and nothing else, and everything taken is in the ledger."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from surveys import make_survey
+
+from learning_survey import clean as module
+from learning_survey.clean import conserved, straight_lined
+from learning_survey.errors import SurveyError
+
+FIELDS = ("respondent", "school", "age", "gender", "group", "status")
+ALL_OFF = {"drop_duplicates": False, "min_answered": 0.0, "straight_liners": "keep"}
+
+
+@pytest.fixture
+def survey(tmp_path):
+    return make_survey(tmp_path, schools=3, per_school=12, dimensions=2, study={"clean": ALL_OFF})
+
+
+def cleaned(survey, change=None, rows=None, **rules):
+    """Run the stage with rules on (others stay off), after a change to the ingested frame; returns clean and ledger."""
+    survey.change(clean=rules)
+    survey.run("ingest")
+    path = survey.processed / "ingested.parquet"
+    frame = pl.read_parquet(path)
+    if change is not None:
+        change(frame).write_parquet(path)
+    survey.run("clean")
+    return pl.read_parquet(survey.processed / "clean.parquet"), ledger(survey)
+
+
+def ledger(survey):
+    return pl.read_csv(survey.processed / "ledger.csv", schema_overrides={"raw": pl.String}).rows()
+
+
+def table(survey, name):
+    return pl.read_csv(survey.tables / "clean" / f"{name}.csv").drop("study", "cohort")
+
+
+def fact(survey, name):
+    rows = table(survey, "sample").filter(pl.col("fact") == name)
+    return rows["value"][0] if rows.height else None
+
+
+def put(frame, column, values):
+    """``frame`` with some cells replaced: row number → value."""
+    cells = frame[column].to_list()
+    for row, value in values.items():
+        cells[row] = value
+    return frame.with_columns(pl.Series(column, cells, dtype=frame.schema[column]))
+
+
+def test_with_every_rule_off_nothing_changes_but_names(survey):
+    frame, entries = cleaned(survey)
+    assert entries == [] and frame.height == 36
+    items = survey.load().instrument.item_ids
+    assert frame.select(items).equals(survey.truth.select(items))
+    assert frame["age"].to_list() == survey.truth["age"].to_list() and frame.schema["age"] == pl.Int16
+    assert frame["group"].to_list() == survey.truth["group"].to_list()
+    assert frame["gender"].to_list() == survey.truth["gender"].to_list()
+    assert frame.columns == ["file", "line", *FIELDS[:-1], *items]
+
+
+# ---------------------------------------------------------------- rules
+
+
+def test_test_responses_are_dropped_by_status_whatever_its_case(survey):
+    survey.change(columns={"status": "status"})
+    states = ["Complete"] * 36
+    states[2], states[20], states[30] = "TEST", "pre-view ", "tested"
+    for k, path in enumerate(survey.exports):
+        part = pl.Series("status", states[18 * k : 18 * (k + 1)])
+        pl.read_csv(path, infer_schema=False).with_columns(part).write_csv(path)
+    frame, entries = cleaned(survey, test_status=["test", "Preview"])
+    assert frame.height == 34
+    assert entries == [
+        ("responses_1.csv", 4, "status", "TEST", "test_status", "drop_row"),
+        ("responses_2.csv", 4, "status", "pre-view", "test_status", "drop_row"),
+    ]
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.0, 36), (0.25, 35), (0.5, 34), (0.51, 33), (1.0, 33)])
+def test_rows_with_less_than_the_least_share_of_answers_are_dropped(survey, share, kept):
+    def change(frame):
+        items = frame.columns[8:]
+        for row, answers in {0: 0, 5: 3, 9: 4}.items():
+            for item in items[answers:]:
+                frame = put(frame, item, {row: None})
+        return frame
+
+    frame, entries = cleaned(survey, change, min_answered=share)
+    assert frame.height == kept == 36 - len(entries)
+    found = [("0 of 8 answered", 2), ("3 of 8 answered", 7), ("4 of 8 answered", 11)][: 36 - kept]
+    assert entries == [("responses_1.csv", line, "items", raw, "blank", "drop_row") for raw, line in found]
+
+
+def test_only_rows_alike_in_every_mapped_column_are_duplicates_and_the_first_stays(survey):
+    def change(frame):
+        copies = frame[[3, 3, 20]].with_columns(pl.Series("line", [50, 51, 52], dtype=pl.Int32))
+        other = put(frame[[5]], "d1_1", {0: None}).with_columns(pl.Series("line", [53], dtype=pl.Int32))
+        nobody = put(frame[[6, 6]], "respondent", {0: None, 1: None})
+        nobody = nobody.with_columns(pl.Series("line", [54, 55], dtype=pl.Int32))
+        return pl.concat([frame, copies, other, nobody]).sort("file", "line")
+
+    frame, entries = cleaned(survey, change, drop_duplicates=True)
+    assert [(e[1], e[2], e[4], e[5]) for e in entries] == [
+        (50, "respondent", "duplicates", "drop_row"),
+        (51, "respondent", "duplicates", "drop_row"),
+        (52, "respondent", "duplicates", "drop_row"),
+    ]
+    kept = set(frame.select("file", "line").rows())
+    assert kept >= {("responses_1.csv", 5), ("responses_2.csv", 4)} and {53, 54, 55} <= {line for _, line in kept}
+    assert fact(survey, "repeated_ids") == 1
+
+
+def straight(frame):
+    """Rows 0: one code throughout, 1: in half of the items, 2: in fewer, 3: not quite, 4: in one direction."""
+    items = frame.columns[8:]
+    turned = [i for i in items if i.endswith("_4")]
+    for item in items:
+        frame = put(frame, item, dict.fromkeys(range(5), 2))
+    for item in items[4:]:
+        frame = put(frame, item, {1: None})
+    for item in items[3:]:
+        frame = put(frame, item, {2: None})
+    for item in turned:
+        frame = put(frame, item, {4: None})
+    return put(frame, "d2_2", {3: 3})
+
+
+def test_straight_liners_are_dropped_when_they_answer_both_directions_alike(survey):
+    frame, entries = cleaned(survey, straight, straight_liners="drop")
+    assert [e for e in entries if e[1] <= 6] == [
+        ("responses_1.csv", 2, "items", "2 in all 8 answers", "straight_liners", "drop_row"),
+        ("responses_1.csv", 3, "items", "2 in all 4 answers", "straight_liners", "drop_row"),
+    ]
+    assert frame.height == 36 - len(entries)
+
+
+def test_straight_liners_are_counted_when_flagged_and_nothing_when_kept(survey):
+    frame, entries = cleaned(survey, straight, straight_liners="flag")
+    assert frame.height == 36 and entries == []
+    assert (
+        fact(survey, "straight_liners_flagged") == frame.select(straight_lined(survey.load().instrument).sum()).item()
+    )
+    cleaned(survey, straight, straight_liners="keep")
+    assert fact(survey, "straight_liners_flagged") is None
+
+
+@pytest.mark.parametrize("reversed_items", [0, 4])
+def test_without_two_directions_there_is_no_straight_line(tmp_path, reversed_items):
+    survey = make_survey(tmp_path, schools=2, dimensions=2, reversed_items=reversed_items, study={"clean": ALL_OFF})
+    for rule in ("drop", "flag"):
+        frame, entries = cleaned(survey, straight, straight_liners=rule)
+        assert frame.height == 80 and entries == [] and fact(survey, "straight_liners_flagged") is None
+        assert "straight_liners" not in set(table(survey, "flow")["step"])
+
+
+def test_ages_that_are_none_are_emptied_and_the_row_stays(survey):
+    odd = ["seven", "-5", "999", "7.5", "19", "4", "7.0", "18", None, "0"]
+    frame, entries = cleaned(survey, lambda f: put(f, "age", dict(enumerate(odd))), ages={"min": 5, "max": 18})
+    assert frame.height == 36
+    assert frame["age"].to_list()[:10] == [None, None, None, None, None, None, 7, 18, None, None]
+    assert frame["group"].to_list()[:10] == [None, None, None, None, None, None, "KS2", "KS5", None, None]
+    assert [e[3] for e in entries] == ["seven", "-5", "999", "7.5", "19", "4", "0"]
+    assert {e[2:6:2] + e[5:] for e in entries} == {("age", "ages", "empty_cell")}
+
+
+def test_without_stated_ages_only_what_cannot_be_an_age_is_emptied(survey):
+    frame, entries = cleaned(survey, lambda f: put(f, "age", {0: "0", 1: "150", 2: "151", 3: "x", 4: "-1"}))
+    assert frame["age"].to_list()[:5] == [0, 150, None, None, None]
+    assert [e[3] for e in entries] == ["151", "x", "-1"]
+
+
+def test_genders_are_recognised_by_their_spellings_and_others_emptied(survey):
+    frame, entries = cleaned(
+        survey, lambda f: put(f, "gender", {0: " mALE", 1: "Girl", 2: "boys?", 3: None, 4: "=1+1"})
+    )
+    assert frame["gender"].to_list()[:5] == ["boys", "girls", None, None, None]
+    assert [e[3] for e in entries] == ["boys?", "'=1+1"]
+
+
+def test_a_group_from_a_column_is_recognised_by_its_values(tmp_path):
+    levels = [{"id": "A", "label": "First", "values": ["first year"]}, {"id": "B", "label": "Last", "values": ["last"]}]
+    survey = make_survey(tmp_path, schools=2, per_school=4, dimensions=2, key_stages=False, files=1)
+    raw = pl.Series("year", ["First year", "LAST", "third", None, "last ", "last", "last", "last"])
+    pl.read_csv(survey.exports[0], infer_schema=False).with_columns(raw).write_csv(survey.exports[0])
+    survey.change(
+        columns={"group": "year"}, key_stages={"label": "Year", "source": "column", "levels": levels}, clean=ALL_OFF
+    )
+    frame, entries = cleaned(survey)
+    assert frame["group"].to_list() == ["A", "B", None, None, "B", "B", "B", "B"]
+    assert entries == [("responses_1.csv", 4, "group", "third", "group", "empty_cell")]
+
+
+def test_rows_without_what_is_required_are_dropped_in_turn(survey):
+    def change(frame):
+        return put(put(put(frame, "school", {0: None}), "age", {0: None, 1: "x"}), "gender", {2: None})
+
+    frame, entries = cleaned(survey, change, require=["school", "age", "gender", "group"])
+    assert frame.height == 33
+    assert [(e[1], e[4]) for e in entries] == [
+        (3, "ages"),
+        (2, "require_school"),
+        (3, "require_age"),
+        (4, "require_gender"),
+    ]
+    flow = table(survey, "flow")
+    assert flow["step"].to_list()[-4:] == ["require_school", "require_age", "require_gender", "require_group"]
+
+
+def test_the_flow_adds_up_and_agrees_with_the_ledger_and_its_summary(survey):
+    def change(frame):
+        return straight(put(put(frame, "age", {7: "x", 8: None}), "gender", {9: "?"}))
+
+    frame, entries = cleaned(
+        survey, change, drop_duplicates=True, min_answered=0.5, straight_liners="drop", require=["age"]
+    )
+    flow, summary = table(survey, "flow"), table(survey, "ledger_summary")
+    assert flow["rows_in"][0] == 36 and flow["rows_out"][-1] == frame.height
+    assert (flow["rows_in"] == flow["rows_out"] + flow["rows_dropped"]).all()
+    assert (flow["rows_in"][1:] == flow["rows_out"][:-1]).all()
+    for step, dropped, emptied in flow.select("step", "rows_dropped", "cells_emptied").rows():
+        assert (dropped, emptied) == tuple(
+            sum(e[4] == step and e[5] == action for e in entries) for action in ("drop_row", "empty_cell")
+        )
+    assert summary["n"].sum() == len(entries) == flow["rows_dropped"].sum() + flow["cells_emptied"].sum()
+
+
+def test_rules_that_leave_no_row_are_refused_and_nothing_is_written(survey):
+    survey.run("ingest")
+    path = survey.processed / "ingested.parquet"
+    pl.read_parquet(path).with_columns(pl.lit(None, pl.String).alias("age")).write_parquet(path)
+    survey.change(clean={"require": ["age"]})
+    with pytest.raises(SurveyError, match="'require_age' leaves no row: it dropped the last 36 of 36"):
+        survey.run("clean")
+    assert [p.name for p in survey.processed.iterdir()] == ["ingested.parquet"] and not survey.tables.exists()
+
+
+# ---------------------------------------------------------------- schools
+
+
+def test_schools_get_pseudonyms_that_depend_on_the_seed_only(survey):
+    frame, _ = cleaned(survey)
+    schools = pl.read_parquet(survey.processed / "schools.parquet")
+    assert schools.columns == ["school", "school_id", "phase", "country", "rating", "n"]
+    assert schools["school"].to_list() == ["S01", "S02", "S03"] and schools["n"].to_list() == [12] * 3
+    spelt = dict(schools.select("school", "school_id").rows())
+    assert [spelt[s] for s in frame["school"]] == survey.truth["school_id"].to_list()
+    assert schools.filter(pl.col("school_id") == "school-003")["rating"][0] == "Requires improvement"
+    orders = set()
+    for seed in range(12):
+        survey.change(seed=seed)
+        cleaned(survey)
+        orders.add(tuple(pl.read_parquet(survey.processed / "schools.parquet")["school_id"]))
+    assert len(orders) > 3
+
+
+def test_pseudonyms_have_one_width(tmp_path):
+    survey = make_survey(tmp_path, schools=101, per_school=1, dimensions=2)
+    survey.run("ingest", "clean")
+    schools = pl.read_parquet(survey.processed / "schools.parquet")["school"].to_list()
+    assert schools == [f"S{k:03d}" for k in range(1, 102)]
+
+
+def test_a_school_that_is_not_in_the_register_is_named_with_its_place(survey):
+    register = survey.exports[0].parent / "schools.csv"
+    register.write_text(register.read_text().replace("school-002", "school-020"))
+    with pytest.raises(SurveyError, match="school 'school-002' is not in the register") as error:
+        cleaned(survey)
+    assert error.value.where == f"{survey.exports[0]}, line 14" and "Did you mean 'school-020'" in error.value.remedy
+
+
+def test_schools_are_matched_without_case_and_spelt_as_in_the_register(survey):
+    frame, _ = cleaned(survey, lambda f: put(f, "school", {0: "SCHOOL-001"}))
+    assert frame["school"].n_unique() == 3
+
+
+def test_a_study_without_a_register_keeps_its_schools(survey):
+    survey.change(register=None, inspection=None)
+    cleaned(survey)
+    schools = pl.read_parquet(survey.processed / "schools.parquet")
+    assert schools.height == 3 and schools["rating"].null_count() == 3
+    assert fact(survey, "schools") == 3 and fact(survey, "schools_rated") is None and fact(survey, "countries") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("ofsted_rating", "grade", "no column 'ofsted_rating'"),
+        ("country", "phase", "more than one column 'phase'"),
+        ("school-002", "School-001", "line 3: school 'School-001' is listed twice"),
+        ("school-002", "", "line 3: a school without an id"),
+        ("Good", "Excellent", "rating 'Excellent' is not one of the study's"),
+    ],
+)
+def test_a_register_that_cannot_be_used_says_why(survey, old, new, problem):
+    register = survey.exports[0].parent / "schools.csv"
+    assert old in register.read_text()
+    register.write_text(register.read_text().replace(old, new))
+    with pytest.raises(SurveyError, match=problem) as error:
+        cleaned(survey)
+    assert error.value.where.startswith(str(register)) and error.value.remedy
+
+
+def test_a_rating_is_spelt_as_the_study_spells_it(survey):
+    register = survey.exports[0].parent / "schools.csv"
+    register.write_text(register.read_text().replace("Good", "GOOD ").replace("Requires improvement", "-"))
+    cleaned(survey)
+    ratings = pl.read_parquet(survey.processed / "schools.parquet").sort("school_id")["rating"].to_list()
+    assert ratings == [None, "Good", None] and fact(survey, "schools_rated") == 1
+
+
+# ---------------------------------------------------------------- facts and files
+
+
+def test_the_facts_are_those_of_the_sample(survey):
+    cleaned(survey, lambda f: put(put(f, "d1_1", {0: None, 1: None}), "gender", {0: None}))
+    assert fact(survey, "students") == 36 and fact(survey, "items") == 8 and fact(survey, "dimensions") == 2
+    assert fact(survey, "response_points") == 5 and fact(survey, "countries") == 2
+    assert fact(survey, "missing_answers") == pytest.approx(2 / (36 * 8), rel=1e-9)
+    assert fact(survey, "without_gender") == pytest.approx(1 / 36, rel=1e-9)
+    assert fact(survey, "primary_share") == pytest.approx((survey.truth["age"] <= 10).mean(), rel=1e-9)
+
+
+def test_the_ends_of_the_age_range_rest_on_enough_people(survey):
+    ages = [4] + [6] * 12 + [9] * 9 + [10] * 10 + [17] * 4
+    cleaned(survey, lambda f: put(f, "age", {k: str(a) for k, a in enumerate(ages)}))
+    assert (fact(survey, "age_min"), fact(survey, "age_max")) == (6, 10)
+    survey.change(min_group=40)
+    cleaned(survey)
+    assert fact(survey, "age_min") is None
+
+
+def test_a_ledger_opened_in_a_spreadsheet_runs_nothing(survey):
+    raw = ["=HYPERLINK(1)", "+cmd", "-2+3", "@SUM(A1)", "-5", "fine"]
+    cleaned(survey, lambda f: put(f, "age", dict(enumerate(raw))))
+    assert [e[3] for e in ledger(survey)] == ["'=HYPERLINK(1)", "'+cmd", "'-2+3", "'@SUM(A1)", "-5", "fine"]
+
+
+def test_no_person_is_under_results(survey):
+    cleaned(survey, lambda f: put(f, "age", {0: "secret-age"}), ages={"min": 5, "max": 18})
+    written = "".join(p.read_text() for p in survey.results.rglob("*") if p.is_file())
+    assert written and "secret-age" not in written and "school-00" not in written and "r0000" not in written
+
+
+def test_the_same_data_give_the_same_bytes(survey):
+    def everything():
+        cleaned(survey, straight, straight_liners="drop")
+        files = [*survey.processed.iterdir(), *(survey.tables / "clean").iterdir()]
+        return {p.name: p.read_bytes() for p in files}
+
+    assert everything() == everything()
+
+
+def test_a_file_of_another_study_is_refused(survey, tmp_path):
+    pl.DataFrame({"file": ["x"]}).write_parquet(tmp_path / "other.parquet")
+    for path in (tmp_path / "other.parquet", survey.study_file, tmp_path / "none"):
+        with pytest.raises(SurveyError, match="not the ingested data of this study") as error:
+            module.clean(survey.load(), path, survey.processed, survey.tables)
+        assert error.value.where == str(path)
+
+
+def test_the_recount_sees_a_lost_row_and_a_changed_answer():
+    before = pl.DataFrame({"file": ["a"] * 3, "line": [2, 3, 4], "i": [1, 2, 3]})
+    gone = pl.DataFrame({"file": ["a"], "line": [3], "action": ["drop_row"]})
+    conserved(before, before[[0, 2]], gone, ["i"])
+    with pytest.raises(AssertionError, match="rows are not conserved"):
+        conserved(before, before[[0]], gone, ["i"])
+    with pytest.raises(AssertionError, match="rows are not conserved"):
+        conserved(before, before, gone, ["i"])
+    with pytest.raises(AssertionError, match="answers have changed"):
+        conserved(before, before[[0, 2]].with_columns(pl.Series("i", [1, 2])), gone, ["i"])
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    rules=st.fixed_dictionaries(
+        {
+            "drop_duplicates": st.booleans(),
+            "min_answered": st.sampled_from([0.0, 0.5, 1.0]),
+            "straight_liners": st.sampled_from(["drop", "flag", "keep"]),
+            "require": st.lists(st.sampled_from(["school", "age", "group", "gender"]), unique=True),
+        }
+    ),
+)
+def test_whatever_the_dirt_rows_and_answers_are_conserved_or_the_study_is_refused(tmp_path_factory, seed, rules):
+    survey = make_survey(tmp_path_factory.mktemp("dirt"), schools=3, per_school=10, dimensions=2, missing=0.2)
+    rng = np.random.default_rng(seed)
+
+    def dirty(frame):
+        for column, odd in (("age", ["x", "", "-1", None]), ("gender", ["?", None]), ("school", [None])):
+            rows = rng.choice(30, rng.integers(0, 12), replace=False).tolist()
+            frame = put(frame, column, {r: odd[int(rng.integers(len(odd)))] for r in rows})
+        copies = frame[rng.choice(30, 4).tolist()].with_columns(pl.Series("line", range(90, 94), dtype=pl.Int32))
+        return pl.concat([frame, copies]).sort("file", "line")
+
+    try:
+        frame, entries = cleaned(survey, dirty, **rules)
+    except SurveyError as error:
+        assert "leaves no row" in error.problem
+        return
+    before = pl.read_parquet(survey.processed / "ingested.parquet")
+    dropped = {e[:2] for e in entries if e[5] == "drop_row"}
+    assert len(dropped) == sum(e[5] == "drop_row" for e in entries)
+    assert {*frame.select("file", "line").rows(), *dropped} == set(before.select("file", "line").rows())
+    assert frame.height + len(dropped) == before.height
+    for column in ("age", "gender"):
+        emptied = {e[:2] for e in entries if e[2] == column and e[5] == "empty_cell"}
+        for place, value in zip(frame.select("file", "line").rows(), frame[column], strict=True):
+            raw = before.filter((pl.col("file") == place[0]) & (pl.col("line") == place[1]))[column][0]
+            assert (value is None) == (raw is None or place in emptied)

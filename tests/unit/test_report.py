@@ -1,0 +1,286 @@
+"""The report's assembly and tables, and rules that its sources keep."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from report_fixture import ROOT, make_results, project
+
+from learning_survey.config import load_study
+from learning_survey.errors import SurveyError
+from learning_survey.report import about, assemble, commit, hyphened, nested, visible_lines
+from learning_survey.report_tables import TABLES, Source, escaped, pipe, shown_length, span
+from learning_survey.summary import summary_values
+from learning_survey.values import Tables, read_rows, study_values, table_values, to_json
+
+REPORTS = ROOT / "reports"
+SOURCES = sorted([*REPORTS.glob("*.qmd"), *REPORTS.glob("sections/*.qmd")])
+
+
+def results_of(root: Path, name: str, **kwargs):
+    """A study's results with values.json, as the stage 'values' would leave them."""
+    study = load_study(name, root)
+    results = root / "results" / name
+    make_results(study, results, **kwargs)
+    tables = Tables(results / "tables", study)
+    values = study_values(study) | summary_values(tables, study)
+    for table in tables.names:
+        values |= table_values(tables[table], table)
+    (results / "values.json").write_text(to_json(values), encoding="utf-8")
+    return study, results
+
+
+@pytest.fixture(scope="module")
+def phase_one(tmp_path_factory):
+    root = project(tmp_path_factory.mktemp("phase_one"))
+    verdicts = {"gender.order": "not recovered", "high.errors_lowest": "not recovered"}
+    return results_of(root, "phase_one", verdicts=verdicts)
+
+
+@pytest.fixture(scope="module")
+def bfi(tmp_path_factory):
+    return results_of(project(tmp_path_factory.mktemp("bfi")), "bfi")
+
+
+def source_of(study, results):
+    scorecard = read_rows(results / "scorecard.csv", "scorecard") if study.published else []
+    return Source(Tables(results / "tables", study), study, scorecard)
+
+
+# ---------------------------------------------------------------- Markdown
+
+
+def test_punctuation_prints_as_it_is():
+    assert escaped("p < .001 | [a_b] *c* $d @e") == r"p \< .001 \| \[a\_b\] \*c\* \$d \@e"
+
+
+def test_a_span_carries_its_note_whatever_is_in_it():
+    value = {"text": "< .001", "title": 'says "so"; a\\b'}
+    assert span(value) == r'[\< .001]{.value title="says \"so\"; a\\b"}'
+    assert shown_length(span(value)) == len("[< .001]")
+
+
+def test_a_pipe_table_has_one_cell_per_column_and_a_caption():
+    text = pipe(["A", "Long header"], "lr", [["a|b".replace("|", r"\|"), "1"]], "What.", "x")
+    header, rule, row, blank, caption = text.splitlines()
+    assert header == "| A | Long header |"
+    assert re.fullmatch(r"\| -+ \| -+: \|", rule)
+    assert row == r"| a\|b | 1 |"
+    assert (blank, caption) == ("", ": What. {#tbl-x}")
+
+
+def test_every_table_is_a_well_formed_pipe_table_with_its_own_name(phase_one, bfi):
+    for study, results in (phase_one, bfi):
+        names = []
+        for name, make in TABLES.items():
+            text = make(source_of(study, results))
+            if text is None:
+                continue
+            for block in re.split(r"\n\n(?=\|)", text.strip()):
+                table, caption = block.rsplit("\n\n", 1)
+                widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+                assert len(widths) == 1, (study.id, name, widths)
+                names.append(re.fullmatch(r": .+\. \{#(tbl-[a-z-]+)\}", caption)[1])
+        assert len(names) == len(set(names)) > 8
+
+
+def test_tables_that_do_not_apply_are_left_out(phase_one, bfi):
+    without = {name for name, make in TABLES.items() if make(source_of(*bfi)) is None}
+    assert without == {
+        "contrasts",
+        "schools",
+        "extremes",
+        "inspection",
+        "scorecard",
+        "scorecard_totals",
+        "scorecard_failures",
+    }
+    assert [name for name, make in TABLES.items() if make(source_of(*phase_one)) is None] == []
+
+
+def test_the_scorecard_table_has_every_claim_and_its_totals_add_up(phase_one):
+    source = source_of(*phase_one)
+    rows = [line for line in TABLES["scorecard"](source).splitlines() if re.search(r"recovered|computable", line)]
+    assert len(rows) == len(source.scorecard)
+    totals = TABLES["scorecard_totals"](source).splitlines()
+    last = [int(n) for n in re.findall(r"\d+", totals[-3])]
+    assert last == [len(source.scorecard), len(source.scorecard) - 3, 2, 1]
+    failures = TABLES["scorecard_failures"](source)
+    assert failures.count("Not recovered") == 2
+    assert failures.count("Not computable") == 1
+
+
+def test_the_inspection_table_turns_a_pair_that_stands_the_other_way(phase_one):
+    """The table has Outstanding minus Good; the report shows Good minus Outstanding."""
+    text = TABLES["inspection"](source_of(*phase_one))
+    assert "[−0.20]" in text
+    assert "(sign turned)" in text
+    assert "(−0.22 to −0.18)" in text
+
+
+# ---------------------------------------------------------------- conditions
+
+
+META = {"has-published": True, "stages": {"gender": False, "schools": True}, "claims": {"a-b": True}}
+
+
+def shown(text):
+    return [line for _, line, stands in visible_lines(text, META, "x.qmd") if stands]
+
+
+def test_conditions_on_divs_nest():
+    text = """one
+:::: {.content-visible when-meta="stages.schools"}
+two
+::: {.content-visible when-meta="stages.gender"}
+three
+:::
+::: {.note}
+four
+:::
+::::
+::: {.content-hidden when-meta="claims.a-b"}
+five
+:::
+::: {.content-visible unless-meta="stages.gender"}
+six
+:::
+"""
+    assert shown(text) == ["one", "two", "four", "six"]
+
+
+def test_a_condition_that_nothing_answers_names_its_line():
+    with pytest.raises(SurveyError, match=r"x\.qmd, line 2: condition 'stages\.gendre'") as error:
+        shown('a\n[b]{.content-visible when-meta="stages.gendre"}\n')
+    assert "stages.gender" in error.value.remedy
+
+
+def test_metadata_say_what_holds(phase_one):
+    study, results = phase_one
+    meta = about(study, read_rows(results / "scorecard.csv", "scorecard"), {"flow"})
+    assert meta["synthetic"] is True
+    assert meta["banner"].startswith("**These are not real students.**")
+    assert (meta["claims"]["gender-order"], meta["refuted"]["gender-order"]) == (False, True)
+    assert (meta["claims"]["high-expectations"], meta["refuted"]["high-expectations"]) == (True, False)
+    external = "schools-strong-culture-leadership"
+    assert (meta["claims"][external], meta["refuted"][external]) == (False, False)
+    assert (meta["all"]["gender"], meta["all"]["schools"]) == (False, True)
+    assert meta["tables"] == {hyphened(name): name == "flow" for name in TABLES}
+
+
+def test_a_real_study_has_no_banner(bfi):
+    meta = about(bfi[0], [], set())
+    assert (meta["synthetic"], meta["banner"], meta["has-published"]) == (False, "", False)
+    assert meta["stages"]["schools"] is False
+    assert meta["stages"]["key-stages"] is True
+
+
+def test_dotted_names_nest():
+    assert nested({"a.b.c": "1", "a.d": "2"}) == {"a": {"b": {"c": "1"}, "d": "2"}}
+
+
+# ---------------------------------------------------------------- assembly
+
+
+def test_assembly_leaves_a_folder_that_answers_every_name(phase_one, tmp_path):
+    study, results = phase_one
+    master = assemble(study, results, study.root / "reports", tmp_path, "a renderer")
+    assert master == tmp_path / "phase_one.qmd"
+    variables = yaml.safe_load((tmp_path / "_variables.yml").read_text())
+    meta = yaml.safe_load((tmp_path / "_study.yml").read_text())
+    text = "\n".join(p.read_text() for p in [master, *(tmp_path / "sections").glob("*.qmd")])
+    for name in set(re.findall(r"\{\{< var (\S+) >\}\}", (tmp_path / "sections/gender.qmd").read_text())):
+        at = variables
+        for step in name.split("."):
+            at = at[step]
+        assert isinstance(at, str)
+    assert variables["colophon"]["renderer"].startswith("[a renderer]{.value")
+    for include in re.findall(r"\{\{< include (\S+) >\}\}", text):
+        assert (tmp_path / include).is_file() or include.startswith("sections/survey_")
+    figure = (tmp_path / "figures/share_high.md").read_text()
+    assert "(figures/share_high_synthetic){#fig-share-high fig-alt=" in figure
+    assert r"What \"share_high\" shows." in figure
+    assert (tmp_path / "figures/share_high_synthetic.png").is_file()
+    assert meta["refuted"]["gender-order"] is True
+
+
+def test_what_a_study_does_not_have_is_filled_only_where_it_is_hidden(bfi, tmp_path):
+    study, results = bfi
+    assemble(study, results, study.root / "reports", tmp_path, "r")
+    assert "Does not apply" in (tmp_path / "tables/inspection.md").read_text()
+    variables = yaml.safe_load((tmp_path / "_variables.yml").read_text())
+    assert variables["summary"]["schools"]["icc"]["lowest"]["icc1"] == "–"
+    assert variables["summary"]["gender"]["pairs"].startswith("[5]")
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "remedy"),
+    [
+        ("{{< var study.sed >}}", r"sections/items\.qmd, line \d+: no value 'study\.sed'", "study.seed"),
+        ("{{< include tables/itmes.md >}}", r"line \d+: include of 'tables/itmes\.md'", "tables/items.md"),
+        ('[x]{.content-visible when-meta="claims.gender-ordr"}', "condition 'claims.gender-ordr'", "gender-order"),
+    ],
+)
+def test_a_name_that_nothing_answers_stops_the_report(phase_one, tmp_path, line, message, remedy):
+    study, results = phase_one
+    sources = tmp_path / "reports"
+    project(tmp_path)
+    section = sources / "sections/items.qmd"
+    section.write_text(section.read_text() + f"\n\n{line}\n")
+    with pytest.raises(SurveyError, match=message) as error:
+        assemble(study, results, sources, tmp_path / "folder", "r")
+    assert remedy in error.value.remedy
+
+
+def test_a_report_that_is_not_there_names_those_that_are(phase_one, tmp_path):
+    study, results = phase_one
+    (tmp_path / "survey.qmd").write_text("x")
+    with pytest.raises(SurveyError, match="phase_one") as error:
+        assemble(study, results, tmp_path, tmp_path / "folder", "r")
+    assert "survey" in error.value.remedy
+
+
+def test_a_folder_that_is_no_checkout_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert commit(tmp_path) == "not a git checkout"
+
+
+# ---------------------------------------------------------------- the sources keep their rules
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
+def test_a_sentence_that_depends_on_a_claim_has_its_opposite_beside_it(path):
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r'when-meta="claims\.([^"]+)"', text)) == set(
+        re.findall(r'when-meta="refuted\.([^"]+)"', text)
+    )
+    assert set(re.findall(r'[^s]-?when-meta="all\.([^"]+)"', text)) <= set(
+        re.findall(r'unless-meta="all\.([^"]+)"', text)
+    )
+
+
+TYPED = {"provenance", "methodology", "impact_narrative", "scorecard", "phase_two", "methods", "colophon", "message"}
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.stem not in TYPED], ids=lambda p: p.stem)
+def test_no_number_of_the_data_is_typed_in(path):
+    """After names, attributes, citations and list numbers no digit is left. TYPED tell dates and tolerances."""
+    text = re.sub(r"\{\{<.*?>\}\}|\{[^{}]*\}|\[@[^\]]*\]|<!--.*?-->", "", path.read_text(encoding="utf-8"))
+    text = re.sub(r"(?m)^(\*\*)?\d+\. ", "", text)
+    assert re.findall(r".*\d.*", text) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
+def test_no_line_begins_with_a_reference(path):
+    """Pandoc takes "@sec-x." at the beginning of a line for a numbered example."""
+    assert not re.search(r"(?m)^\s*(\(@[\w-]+\)|@[\w-]+[.)])\s", path.read_text(encoding="utf-8"))
+
+
+def test_every_section_is_in_a_report_and_every_citation_in_the_references():
+    masters = "\n".join(p.read_text(encoding="utf-8") for p in REPORTS.glob("*.qmd"))
+    included = set(re.findall(r"include sections/(\w+)\.qmd", masters))
+    assert included == {p.stem for p in (REPORTS / "sections").glob("*.qmd")}
+    keys = set(re.findall(r"(?m)^@\w+\{(\w+),", (REPORTS / "references.bib").read_text(encoding="utf-8")))
+    cited = set(re.findall(r"\[@(\w+)", "\n".join(p.read_text(encoding="utf-8") for p in SOURCES)))
+    assert cited == keys

@@ -1,0 +1,170 @@
+"""Scores against arithmetic done by hand, clusters, bands at their cut points, moments against numpy."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from surveys import make_survey
+
+from learning_survey import score as module
+from learning_survey.errors import SurveyError
+from learning_survey.moments import Moments
+from learning_survey.score import band_of, clusters, is_high, moments_of, scored
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    made = make_survey(tmp_path_factory.mktemp("score"), schools=4, per_school=30, dimensions=3, missing=0.25)
+    made.run("ingest", "clean", "score")
+    return made
+
+
+def frame_of(rows, items):
+    return pl.DataFrame(rows, schema=dict.fromkeys(items, pl.Int8), orient="row")
+
+
+def test_reversed_items_turn_and_a_dimension_is_the_mean_of_what_is_answered(tmp_path):
+    instrument = make_survey(tmp_path, dimensions=2, points=6, schools=0).load().instrument  # min_items 3, _4 reversed
+    rows = [
+        [1, 2, 3, 6, 6, 6, 6, 1],
+        [1, 2, 3, None, None, None, 5, 2],
+        [None, 2, 6, 2, None, None, None, None],
+    ]
+    out = scored(frame_of(rows, instrument.item_ids), instrument)
+    assert out["d1_4"].to_list() == [1.0, None, 5.0] and out["d1_1"].to_list() == [1.0, 1.0, None]
+    assert out["d1"].to_list() == [7 / 4, 2.0, 13 / 3]
+    assert out["d2"].to_list() == [6.0, None, None]
+    assert set(out.dtypes) == {pl.Float64}
+
+
+@pytest.mark.parametrize(("least", "scores"), [(1, [2.0, 4.0, None]), (2, [2.0, None, None]), (4, [2.0, None, None])])
+def test_the_least_number_of_answers_is_the_instruments(tmp_path, least, scores):
+    survey = make_survey(tmp_path, dimensions=2, schools=0, instrument={"score": {"min_items": least}})
+    instrument = survey.load().instrument
+    rows = [[2, 2, 2, 4, *[1] * 4], [None, None, None, 2, *[1] * 4], [None] * 4 + [1] * 4]
+    assert scored(frame_of(rows, instrument.item_ids), instrument)["d1"].to_list() == scores
+
+
+def test_a_scale_that_does_not_start_at_one_turns_about_its_middle(tmp_path):
+    response = {"codes": [-2, 0, 3], "labels": {-2: ["Answer 1"], 0: ["Answer 2"], 3: ["Answer 3"]}}
+    bands = [{"id": "a", "label": "A", "from": -2}, {"id": "b", "label": "B", "from": 1, "high": True}]
+    survey = make_survey(tmp_path, dimensions=2, schools=0, points=3)
+    path = survey.root / "config" / "instruments" / "small.yaml"
+    import yaml
+
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "response": response, "bands": bands}))
+    instrument = survey.load().instrument
+    out = scored(frame_of([[-2, 0, 3, -2, 0, 0, 0, 0]], instrument.item_ids), instrument)
+    assert out["d1_4"].to_list() == [3.0] and out["d1"].to_list() == [1.0] and out["d2"].to_list() == [0.25]
+
+
+def test_the_files_hold_what_the_contract_says(survey):
+    scores, clean = (pl.read_parquet(survey.processed / f"{n}.parquet") for n in ("scores", "clean"))
+    instrument = survey.load().instrument
+    variables = instrument.item_ids + instrument.dimension_ids
+    assert scores.columns == ["school", "cluster", "age", "gender", "group", *variables]
+    assert scores.height == clean.height and scores["cluster"].equals(scores["school"].alias("cluster"))
+    moments = Moments.load(survey.processed / "moments.npz")
+    assert list(moments.variables) == variables and moments.clusters == ("S01", "S02", "S03", "S04")
+    x = scores.select(variables).to_numpy()
+    np.testing.assert_allclose(moments.pooled().mean, np.nanmean(x, axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(moments.pooled().count, (~np.isnan(x)).sum(axis=0))
+
+
+def test_moments_in_blocks_are_those_of_all_rows_at_once(survey, monkeypatch):
+    scores = pl.read_parquet(survey.processed / "scores.parquet")
+    variables = ["d1_1", "d1", "d3"]
+    whole = Moments.of(scores.select(variables).to_numpy(), variables, scores["cluster"].to_numpy())
+    for block in (1, 31, 65, 10**6):
+        monkeypatch.setattr(module, "BLOCK", block)
+        parts = moments_of(scores, variables)
+        assert parts.clusters == whole.clusters and parts.variables == whole.variables
+        for name in "nsqc":
+            np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+
+
+def test_without_schools_clusters_are_random_groups_of_one_size(tmp_path):
+    study = make_survey(tmp_path, schools=0, per_school=250, dimensions=2).load()
+    nobody = pl.Series("school", [None] * 250, dtype=pl.String)
+    drawn = clusters(nobody, study)
+    sizes = drawn.value_counts()["count"]
+    assert drawn.n_unique() == 100 and set(sizes) == {2, 3} and drawn.min() == "G001" and drawn.max() == "G100"
+    assert drawn.equals(clusters(nobody, study))
+    assert drawn[:100].n_unique() < 90  # not in the order of the rows
+    assert clusters(nobody[:7], study).n_unique() == 7
+    assert clusters(pl.Series("school", ["S01"] * 250), study).n_unique() == 100
+
+
+def test_students_without_a_school_are_in_groups_of_the_size_of_the_mean_school(tmp_path):
+    study = make_survey(tmp_path, schools=3, dimensions=2).load()
+    school = pl.Series("school", ["S01"] * 30 + ["S02"] * 50 + [None] * 80)
+    drawn = clusters(school, study)
+    assert drawn[:80].equals(school[:80]) and set(drawn[80:]) == {"G001", "G002"}
+    assert drawn[80:].value_counts()["count"].to_list() == [40, 40]
+
+
+def test_another_seed_draws_other_groups(tmp_path):
+    survey = make_survey(tmp_path, schools=0, per_school=200, dimensions=2)
+    nobody = pl.Series("school", [None] * 200, dtype=pl.String)
+    first = clusters(nobody, survey.load())
+    survey.change(seed=2)
+    assert not first.equals(clusters(nobody, survey.load()))
+
+
+# ---------------------------------------------------------------- bands
+
+
+@pytest.fixture(scope="module")
+def banded(tmp_path_factory):
+    starts = [1, 1.5, 2.6, 3.5, 4.5]
+    bands = [{"id": f"b{k}", "label": f"B{k}", "from": s, "high": k >= 3} for k, s in enumerate(starts)]
+    return make_survey(tmp_path_factory.mktemp("bands"), schools=0, instrument={"bands": bands}).load().instrument
+
+
+def test_a_score_on_a_cut_point_is_in_the_band_above(banded):
+    assert band_of([1, 1.4999, 1.5, 2.6, 3.4999, 3.5, 4.5, 5, np.nan], banded).tolist() == [0, 0, 1, 2, 2, 3, 4, 4, -1]
+    high = is_high([3.4999, 3.5, 5, np.nan], banded)
+    np.testing.assert_array_equal(high, [0, 1, 1, np.nan])
+
+
+def test_rounding_errors_move_nobody_over_a_cut_point(banded):
+    short = np.nextafter(np.array([1.5, 2.6, 3.5]), 0)
+    assert band_of(short, banded).tolist() == [1, 2, 3] and is_high(short, banded).tolist() == [0, 0, 1]
+    assert sum([0.1] * 26) < 2.6 and band_of(sum([0.1] * 26), banded) == 2
+    assert band_of([1.5 - 1e-6, 3.5 - 1e-6], banded).tolist() == [0, 2]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(codes=st.lists(st.integers(1, 5), min_size=1, max_size=12))
+def test_bands_agree_with_exact_fractions(banded, codes):
+    from fractions import Fraction
+
+    exact = Fraction(sum(codes), len(codes))
+    starts = [Fraction(str(b.start)) for b in banded.bands]
+    wanted = max(k for k, s in enumerate(starts) if exact >= s)
+    assert band_of(float(exact), banded) == wanted == band_of(np.mean(codes), banded)
+    assert is_high(float(exact), banded) == (wanted >= 3)
+
+
+def test_real_items_score_as_they_do_by_hand():
+    import pandas as pd
+    from conftest import ROOT
+
+    from learning_survey.config import load_study
+
+    instrument = load_study("bfi", ROOT).instrument
+    raw = pd.read_csv(ROOT / "tests" / "data" / "bfi.csv")
+    out = scored(pl.from_pandas(raw[instrument.item_ids]), instrument)
+    agreeable = raw[["A1", "A2", "A3", "A4", "A5"]].assign(A1=7 - raw["A1"])
+    wanted = agreeable.mean(axis=1).where(agreeable.notna().sum(axis=1) >= 3)
+    np.testing.assert_allclose(out["agreeableness"].to_numpy(), wanted, rtol=1e-15)
+    assert wanted.isna().sum() == out["agreeableness"].null_count()
+
+
+def test_a_file_of_another_study_is_refused(survey, tmp_path):
+    pl.DataFrame({"school": ["x"]}).write_parquet(tmp_path / "other.parquet")
+    for path in (tmp_path / "other.parquet", tmp_path / "none", survey.study_file):
+        with pytest.raises(SurveyError, match="not the cleaned data of this study"):
+            module.score(survey.load(), path, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["other.parquet"]
