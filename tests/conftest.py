@@ -3,8 +3,13 @@
 import sys
 from pathlib import Path
 
+import threadpoolctl
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-# One thread for linear algebra, before any test imports numpy: as in the steps, and not at odds with parallel tests.
+# One thread for linear algebra, as in the steps. They set it before numpy is imported; pytest has imported it by now
+# (its filter of pandas' warnings). Beside other processes two threads would take ten times as long.
 import learning_survey  # noqa: E402, F401
+
+threadpoolctl.threadpool_limits(1)

@@ -71,26 +71,33 @@ local function span(element)
 end
 
 -- Columns: one without an alignment would take that of its surroundings, which in the PDF is centred. A table that fits
--- the page keeps its natural width; in a wider one every column has room for its longest word, and the rest goes to
--- the columns with long cells.
+-- the page keeps its natural width. In a wider one every column has room for its longest word, and for its numbers
+-- whole; the rest goes to the columns with long cells.
 local PAGE = 95 -- characters of a table's type in the width of the page
 local PADDING = 3
+local NUMBER = 24 -- characters: a longer cell is text, wherever it is aligned
 
 local function sizes(element)
-  local longest, word = {}, {}
-  local function measure(row)
+  local longest, least = {}, {}
+  local function measure(row, whole)
     for at, cell in ipairs(row.cells) do
       local text = pandoc.utils.stringify(cell.contents)
-      longest[at] = math.max(longest[at] or 0, utf8.len(text) + PADDING)
-      for part in text:gmatch('%S+') do word[at] = math.max(word[at] or 0, utf8.len(part) + PADDING) end
-      word[at] = word[at] or PADDING
+      local length = utf8.len(text)
+      longest[at] = math.max(longest[at] or 0, length + PADDING)
+      least[at] = math.max(least[at] or 0, PADDING)
+      local left = element.colspecs[at][1] == 'AlignLeft' or element.colspecs[at][1] == 'AlignDefault'
+      if whole and not left and length <= NUMBER then
+        least[at] = math.max(least[at], length + PADDING)
+      else
+        for part in text:gmatch('%S+') do least[at] = math.max(least[at], utf8.len(part) + PADDING) end
+      end
     end
   end
-  for _, row in ipairs(element.head.rows) do measure(row) end
+  for _, row in ipairs(element.head.rows) do measure(row, false) end
   for _, body in ipairs(element.bodies) do
-    for _, row in ipairs(body.body) do measure(row) end
+    for _, row in ipairs(body.body) do measure(row, true) end
   end
-  return longest, word
+  return longest, least
 end
 
 local function sum(numbers)
@@ -100,14 +107,15 @@ local function sum(numbers)
 end
 
 local function table_fitted(element)
-  local longest, word = sizes(element)
-  local wide, spare = sum(longest) > PAGE, math.max(PAGE - sum(word), 0)
-  local needed = math.max(sum(longest) - sum(word), 1)
-  local whole = math.max(PAGE, sum(word))
+  local longest, least = sizes(element)
+  local wide, spare = sum(longest) > PAGE, math.max(PAGE - sum(least), 0)
+  local wanted = math.max(sum(longest) - sum(least), 1)
+  local whole = math.max(PAGE, sum(least))
   local columns = pandoc.List {}
   for at, column in ipairs(element.colspecs) do
-    local width = (word[at] + spare * (longest[at] - word[at]) / needed) / whole
-    columns:insert { column[1] == 'AlignDefault' and 'AlignLeft' or column[1], wide and width or nil }
+    local width = (least[at] + spare * (longest[at] - least[at]) / wanted) / whole
+    if not wide then width = is('docx') and longest[at] / PAGE or nil end -- without widths Word's columns are equal
+    columns:insert { column[1] == 'AlignDefault' and 'AlignLeft' or column[1], width }
   end
   element.colspecs = columns
   return element

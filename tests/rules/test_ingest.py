@@ -46,6 +46,7 @@ def test_real_data_come_through(tmp_path):
         (lambda s: s.change(colums={"a": 1}), "small.yaml: colums: unknown key"),
         (lambda s: s.study_file.unlink(), "small.yaml: no such file"),
     ],
+    ids=["missing", "empty", "web page", "label", "duplicate", "items", "key", "study"],
 )
 def test_bad_input_ends_with_one_message_and_nothing_written(survey, breaking, message):
     breaking(survey)

@@ -241,6 +241,30 @@ def test_a_report_that_is_not_there_names_those_that_are(phase_one, tmp_path):
     assert "survey" in error.value.remedy
 
 
+@pytest.mark.parametrize("name", ["phase_one", "survey"])
+def test_a_report_stands_without_the_parts_that_a_study_may_lack(tmp_path, name):
+    """No schools, groups or ratings: nothing visible may refer to what is not there, or the renderer stops."""
+    from learning_survey.renderer import render
+
+    root = project(tmp_path)
+    path = root / "config/studies/phase_one.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key in ("key_stages", "gender", "schools", "inspection", "register", "calibration"):
+        del content[key]
+    content |= {"synthetic": False, "report": name, "clean": {}}
+    del content["columns"]["school"]
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    study, results = results_of(root, "phase_one")
+    master = assemble(study, results, root / "reports", tmp_path / "folder", "r")
+    render(tmp_path / "folder", master.name, tmp_path, "out", ["html"])
+    text = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "Scorecard" in text
+    assert "reproduced" in text
+    assert "recovered</span>" not in text
+    assert "not real students" not in text
+    assert "ntraclass correlation is" not in text
+
+
 def test_a_folder_that_is_no_checkout_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit(tmp_path) == "not a git checkout"

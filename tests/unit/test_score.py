@@ -1,13 +1,19 @@
 """Scores against arithmetic done by hand, clusters, bands at their cut points, moments against numpy."""
 
+from fractions import Fraction
+
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
+import yaml
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from surveys import make_survey
 
 from learning_survey import score as module
+from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments
 from learning_survey.score import band_of, clusters, is_high, moments_of, scored
@@ -51,8 +57,6 @@ def test_a_scale_that_does_not_start_at_one_turns_about_its_middle(tmp_path):
     bands = [{"id": "a", "label": "A", "from": -2}, {"id": "b", "label": "B", "from": 1, "high": True}]
     survey = make_survey(tmp_path, dimensions=2, schools=0, points=3)
     path = survey.root / "config" / "instruments" / "small.yaml"
-    import yaml
-
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "response": response, "bands": bands}))
     instrument = survey.load().instrument
     out = scored(frame_of([[-2, 0, 3, -2, 0, 0, 0, 0]], instrument.item_ids), instrument)
@@ -131,15 +135,12 @@ def test_a_score_on_a_cut_point_is_in_the_band_above(banded):
 def test_rounding_errors_move_nobody_over_a_cut_point(banded):
     short = np.nextafter(np.array([1.5, 2.6, 3.5]), 0)
     assert band_of(short, banded).tolist() == [1, 2, 3] and is_high(short, banded).tolist() == [0, 0, 1]
-    assert sum([0.1] * 26) < 2.6 and band_of(sum([0.1] * 26), banded) == 2
     assert band_of([1.5 - 1e-6, 3.5 - 1e-6], banded).tolist() == [0, 2]
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(codes=st.lists(st.integers(1, 5), min_size=1, max_size=12))
 def test_bands_agree_with_exact_fractions(banded, codes):
-    from fractions import Fraction
-
     exact = Fraction(sum(codes), len(codes))
     starts = [Fraction(str(b.start)) for b in banded.bands]
     wanted = max(k for k, s in enumerate(starts) if exact >= s)
@@ -148,11 +149,6 @@ def test_bands_agree_with_exact_fractions(banded, codes):
 
 
 def test_real_items_score_as_they_do_by_hand():
-    import pandas as pd
-    from conftest import ROOT
-
-    from learning_survey.config import load_study
-
     instrument = load_study("bfi", ROOT).instrument
     raw = pd.read_csv(ROOT / "tests" / "data" / "bfi.csv")
     out = scored(pl.from_pandas(raw[instrument.item_ids]), instrument)
