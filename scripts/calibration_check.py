@@ -22,7 +22,7 @@ LEAST = 0.95
 
 def main(study: str = "phase_one", seeds: int = 20, first: int = 1001, docs: Path | None = None) -> None:
     loaded = load_study(study)
-    calibration = load_calibration(loaded.calibration, loaded.instrument)
+    calibration = load_calibration(loaded)
     published, claims = load_published(loaded.published)
     results = {}
     for seed in range(first, first + seeds):

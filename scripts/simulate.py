@@ -18,7 +18,7 @@ def main(study: str, out: Path, seed: int | None = None) -> None:
     if not loaded.synthetic:
         raise SurveyError(f"the study '{study}' is real", where="simulate", remedy="Its exports are not generated.")
     seed = loaded.seed if seed is None else seed
-    calibration = load_calibration(loaded.calibration, loaded.instrument)
+    calibration = load_calibration(loaded)
     cohort = simulate(calibration, loaded.instrument, loaded.study, seed)
     write(deliver(cohort, calibration, loaded.instrument, loaded.study, seed), out, loaded.study)
 

@@ -80,9 +80,15 @@ def assumed(published: Claims, instrument: Instrument) -> dict[str, Any]:
     return {
         "id": "phase_one",
         "instrument": instrument.id,
-        "about": "Made by scripts/calibrate.py; do not edit. Shifts and effects are in standard deviations of latent traits.",
+        "about": "Shifts and effects are in standard deviations of latent traits.",
         "cohort": {
-            "published": ["sample.students", "sample.schools", "sample.age_min", "sample.age_max", "sample.primary_share"],
+            "published": [
+                "sample.students",
+                "sample.schools",
+                "sample.age_min",
+                "sample.age_max",
+                "sample.primary_share",
+            ],
             "assumed": "schools by phase, their sizes, ages, shares of genders, missing answers",
             "students": {"primary": half, "secondary": students - half},
             "schools": {"primary": 51, "secondary": 36},
@@ -146,7 +152,14 @@ def assumed(published: Claims, instrument: Instrument) -> dict[str, Any]:
         },
         "countries": {
             "assumed": True,
-            "schools": {"England": 66, "Wales": 7, "Scotland": 4, "Australia": 5, "Spain": 3, "United Arab Emirates": 2},
+            "schools": {
+                "England": 66,
+                "Wales": 7,
+                "Scotland": 4,
+                "Australia": 5,
+                "Spain": 3,
+                "United Arab Emirates": 2,
+            },
         },
         "dirt": {
             "assumed": True,
@@ -510,9 +523,7 @@ class _State:
 
         top, bottom = at("top"), at("bottom")
         off["effect"] = target.effect - (top - bottom)
-        gap = mean(
-            lambda c, m: m.shares[c.schools["kind"].index("top")] - m.shares[c.schools["kind"].index("bottom")]
-        )
+        gap = mean(lambda c, m: m.shares[c.schools["kind"].index("top")] - m.shares[c.schools["kind"].index("bottom")])
         wanted = ~np.isnan(target.gap)
         off["gap"] = np.where(wanted, target.gap - gap, 0)
         fair, errors = dims.index("school_is_fair"), dims.index("errors_as_opportunities")

@@ -72,7 +72,9 @@ def check(
         numbers = _numbers(cohort, found, study, printed, random)
         orders = _orders(cohort, found, study, printed)
         result[seed] = [
-            _checked(m, published, numbers, orders) for m in claims if m.claim.claim_id in numbers.keys() | orders.keys()
+            _checked(m, published, numbers, orders)
+            for m in claims
+            if m.claim.claim_id in numbers.keys() | orders.keys()
         ]
     return result
 
@@ -119,7 +121,9 @@ def _numbers(c: Cohort, m: Measured, study: Loaded, printed: dict[str, str], ran
     }
     pattern = printed_pattern(printed, instrument)
     k = pattern.shape[1]
-    found = aligned(promax(loadings(m.correlations, uniquenesses(m.correlations, k), k), study.factors.kappa)[0], pattern)
+    found = aligned(
+        promax(loadings(m.correlations, uniquenesses(m.correlations, k), k), study.factors.kappa)[0], pattern
+    )
     for i, d in enumerate(dims):
         numbers[f"reliability.{d}"] = m.alpha[i]
         numbers[f"high.{d}"] = 100 * m.share[i]
@@ -180,7 +184,7 @@ def _extremes_p(c: Cohort, m: Measured) -> Array:
 
 
 def _ratings_p(m: Measured, rated: NDArray[np.int64]) -> Array:
-    """p of Welch's ANOVA of school means by rating, by dimension; unrated schools are -1."""
+    """Welch's ANOVA of school means by rating: p by dimension; unrated schools are -1."""
     schools = np.flatnonzero(rated >= 0)
     return np.array([welch_anova(Sample(x[schools], rated[schools], schools))["p"] for x in m.means.T])
 

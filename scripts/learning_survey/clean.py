@@ -47,9 +47,8 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     tables.write(ledger_summary(ledger).to_pandas(), "clean.ledger_summary", table_folder, study)
     with tables.replacing(out / "ledger.csv") as temporary:
         ledger.with_columns(_harmless(c) for c in ("file", "column", "raw")).write_csv(temporary)
-    if schools is not None:
-        with tables.replacing(out / "schools.parquet") as temporary:
-            schools.write_parquet(temporary)
+    with tables.replacing(out / "schools.parquet") as temporary:
+        schools.write_parquet(temporary)
     with tables.replacing(out / "clean.parquet") as temporary:
         kept.write_parquet(temporary)
 
@@ -274,13 +273,11 @@ def _known_schools(work: Cleaning, study: Loaded, register: pl.DataFrame) -> Non
 
 def with_pseudonyms(
     frame: pl.DataFrame, study: Loaded, register: pl.DataFrame | None
-) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """``frame`` with schools as S01 onwards, and one row for each school with students; None without schools.
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """``frame`` with schools as S01 onwards, and one row for each school with students: none without schools.
 
     Pseudonyms are a permutation of the sorted ids, drawn with the study's seed.
     """
-    if not study.columns.school:
-        return frame, None
     counts = frame.drop_nulls("school").group_by("school").agg(pl.len().alias("n")).sort("school")
     order = np.random.default_rng([study.seed, 0]).permutation(counts.height)
     width = max(2, len(str(counts.height)))
@@ -316,7 +313,7 @@ def ledger_summary(ledger: pl.DataFrame) -> pl.DataFrame:
     return counted.sort("rule", "column")
 
 
-def facts(kept: pl.DataFrame, schools: pl.DataFrame | None, work: Cleaning, study: Loaded) -> pl.DataFrame:
+def facts(kept: pl.DataFrame, schools: pl.DataFrame, work: Cleaning, study: Loaded) -> pl.DataFrame:
     """``clean.sample``: what the analyses rest on. Only facts that apply to the study."""
     instrument, n = study.instrument, kept.height
     rows: list[tuple[str, str, float, str]] = []
@@ -331,7 +328,7 @@ def facts(kept: pl.DataFrame, schools: pl.DataFrame | None, work: Cleaning, stud
     count("rows_dropped", "Rows dropped", work.received - n)
     count("cells_emptied", "Cells emptied", sum(step["cells_emptied"] for step in work.flow))
     count("students", "Respondents analysed", n)
-    if schools is not None:
+    if study.columns.school:
         count("schools", "Schools", schools.height)
         if schools["country"].count():
             count("countries", "Countries", schools["country"].n_unique() - schools["country"].has_nulls())

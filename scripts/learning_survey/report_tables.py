@@ -327,8 +327,10 @@ def item_loadings(s: Source) -> str | None:
     for r in mine:
         by_item.setdefault(r["variable"], []).append(r)
     wording = {i.id: i.wording for i in s.study.instrument.items}
-    rows = []
-    for item, found in by_item.items():
+    rows, own_dimension = [], {i.id: i.dimension for i in s.study.instrument.items}
+    for before, (item, found) in zip([None, *by_item], by_item.items(), strict=False):
+        if len(factors) > WIDEST and own_dimension[item] != own_dimension.get(before):
+            rows.append([f"**{escaped(s.label(own_dimension[item]))}**", "", "", ""])
         if len(factors) <= WIDEST:
             own = {r["factor"]: s.cell(table, r, "pattern") for r in found}
             rows.append([escaped(item), *(own.get(f, NOTHING) for f in factors)])

@@ -14,6 +14,7 @@ Psychometrika 49, 115-132.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from learning_survey.config import Instrument, Strict, Study
+from learning_survey.config import Instrument, Loaded, Strict, Study, read_model
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.tables import replacing, write_json
 
@@ -39,7 +40,7 @@ Shifts = dict[str, float]  # by dimension, in standard deviations of the latent 
 class Block(Strict):
     """A part of a calibration: which published claims it answers to, and what in it is assumed."""
 
-    published: list[str] = []
+    published: list[str] = Field(default=[])
     assumed: str | bool = False
 
 
@@ -155,33 +156,59 @@ class Calibration(Strict):
     dirt: Dirt
 
 
-def load_calibration(name: str, instrument: Instrument, root: Path = Path()) -> Calibration:
-    """Read ``config/calibration/<name>.yaml``; raises SurveyError when it is missing or does not fit the instrument."""
-    import yaml
-    from pydantic import ValidationError
+def load_calibration(study: Loaded) -> Calibration:
+    """Read ``config/calibration/<name>.yaml`` of a synthetic study.
 
-    path = root / "config" / "calibration" / f"{name}.yaml"
-    if not path.is_file():
-        raise SurveyError("no such calibration", where=path, remedy="Make it with scripts/calibrate.py.")
-    try:
-        calibration = Calibration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise SurveyError(f"not a calibration: {error}", where=path, remedy="Make it with scripts/calibrate.py.") from None
-    check(calibration, instrument, path)
+    Raises SurveyError when the file is missing or broken, and when it and the study do not fit each other.
+    """
+    path = study.root / "config" / "calibration" / f"{study.calibration}.yaml"
+    calibration = read_model(path, Calibration)
+    check(calibration, study, path)
     return calibration
 
 
-def check(calibration: Calibration, instrument: Instrument, where: object = "calibration") -> None:
-    """Raise SurveyError unless items, thresholds and dimensions are the instrument's and the covariance is one."""
+def check(c: Calibration, study: Loaded, where: object = "calibration") -> None:
+    """Raise SurveyError unless dimensions, items, thresholds and groups are those of the study."""
     remedy = "Make it again with scripts/calibrate.py."
-    for item in sorted({*calibration.items.items} ^ {*instrument.item_ids}):
-        raise SurveyError(f"items: '{item}' is not in both", where=where, remedy=nearest(item, instrument.item_ids))
-    for item, model in calibration.items.items.items():
-        if len(model.thresholds) != len(instrument.response.codes) - 1 or sorted(model.thresholds) != model.thresholds:
-            raise SurveyError(f"items.{item}: thresholds must ascend, one between two points", where=where, remedy=remedy)
-    w = np.array(calibration.students.covariance)
-    size = len(instrument.dimensions)
-    if w.shape != (size, size) or not np.allclose(w, w.T) or np.linalg.eigvalsh(w)[0] <= 0:
+
+    def same(what: str, given: Iterable[str], known: list[str]) -> None:
+        for name in sorted({*given} ^ {*known}):
+            raise SurveyError(
+                f"{what}: '{name}' is not in both", where=where, remedy=f"{nearest(name, known)} {remedy}"
+            )
+
+    needs = {
+        "key_stages from age": study.key_stages and study.key_stages.source == "age",
+        "gender": study.gender,
+        "survey_date": study.survey_date,
+        "columns for school, age, gender and status": all(
+            (study.columns.school, study.columns.age, study.columns.gender, study.columns.status)
+        ),
+    }
+    for what, given in needs.items():
+        if not given:
+            raise SurveyError(f"a synthetic study needs {what}", where=f"study '{study.id}'", remedy="Add it.")
+    dimensions, points = study.instrument.dimension_ids, len(study.instrument.response.codes)
+    stages, genders = [s.id for s in study.key_stages.levels], [g.id for g in study.gender.categories]
+    same("items.items", c.items.items, study.instrument.item_ids)
+    same("key_stages.shifts", c.key_stages.shifts, stages)
+    same("gender.shifts", c.gender.shifts, genders)
+    same("cohort.gender", c.cohort.gender, genders)
+    for block in ("key_stages", "gender"):
+        for group, shifts in getattr(c, block).shifts.items():
+            same(f"{block}.shifts.{group}", shifts, dimensions)
+    for block in (c.top_school, c.bottom_school):
+        same("effect", block.effect, dimensions)
+        same("spread", block.spread, dimensions)
+    for item, model in c.items.items.items():
+        if len(model.thresholds) != points - 1 or sorted(model.thresholds) != model.thresholds:
+            raise SurveyError(
+                f"items.items.{item}: {points} points need {points - 1} ascending thresholds",
+                where=where,
+                remedy=remedy,
+            )
+    w = np.array(c.students.covariance)
+    if w.shape != (len(dimensions),) * 2 or not np.allclose(w, w.T) or np.linalg.eigvalsh(w)[0] <= 0:
         raise SurveyError("students.covariance is not a covariance matrix", where=where, remedy=remedy)
 
 
@@ -217,7 +244,8 @@ def simulate(calibration: Calibration, instrument: Instrument, study: Study, see
     school, age = _ages(calibration, schools, rng)
     stage = _stages(study, age)
     stage_shift = _table(calibration.key_stages.shifts, stages, dimensions)
-    effects = _effects(calibration, dimensions, schools, school, stage, stage_shift, rng)
+    from_stages = np.array([stage_shift[stage[school == s]].mean(axis=0) for s in range(len(schools["kind"]))])
+    effects = _effects(calibration, dimensions, schools, from_stages, rng)
     gender = _genders(calibration, genders, len(school), rng)
     mean = effects[school] + stage_shift[stage] + _table(calibration.gender.shifts, genders, dimensions)[gender]
     spread = np.ones((len(effects), len(dimensions)))
@@ -251,7 +279,10 @@ def _schools(c: Calibration, rng: np.random.Generator) -> dict[str, list[Any]]:
     rating: list[str | None] = [None] * len(kind)
     for name, group in c.ratings.groups.items():
         named = [k for k, e in (("top", c.top_school), ("bottom", c.bottom_school)) if e.rating == name]
-        wanted = [(k, 1) for k in named] + [("strong", group.strong), ("other", group.schools - group.strong - len(named))]
+        wanted = [(k, 1) for k in named] + [
+            ("strong", group.strong),
+            ("other", group.schools - group.strong - len(named)),
+        ]
         for k, number in wanted:
             free = [i for i, x in enumerate(kind) if x == k and rating[i] is None]
             for i in rng.choice(free, number, replace=False):
@@ -264,7 +295,9 @@ def _schools(c: Calibration, rng: np.random.Generator) -> dict[str, list[Any]]:
         country[i] = str(name)
     order = rng.permutation(len(kind))
     columns = {"phase": phase, "country": country, "ofsted_rating": rating, "kind": kind, "n": size}
-    return {"school_id": [f"SYN{i + 1:03d}" for i in range(len(kind))]} | {k: [v[i] for i in order] for k, v in columns.items()}
+    return {"school_id": [f"SYN{i + 1:03d}" for i in range(len(kind))]} | {
+        k: [v[i] for i in order] for k, v in columns.items()
+    }
 
 
 def _whole(weights: Array, total: int, least: int = 0) -> list[int]:
@@ -275,7 +308,9 @@ def _whole(weights: Array, total: int, least: int = 0) -> list[int]:
     return whole.tolist()
 
 
-def _ages(c: Calibration, schools: dict[str, list[Any]], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _ages(
+    c: Calibration, schools: dict[str, list[Any]], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """School and age of every student, sorted by both."""
     school, age = [], []
     for i, (phase, n) in enumerate(zip(schools["phase"], schools["n"], strict=True)):
@@ -321,18 +356,12 @@ def _effects(
     c: Calibration,
     dimensions: list[str],
     schools: dict[str, list[Any]],
-    school: NDArray[np.int64],
-    stage: NDArray[np.int64],
-    stage_shift: Array,
+    from_stages: Array,
     rng: np.random.Generator,
 ) -> Array:
-    """School effects (S × D) beyond those of key stages, with all planned moments."""
+    """School effects (S × D) beyond ``from_stages``, those of its students' key stages, with all planned moments."""
     count, size = len(schools["kind"]), len(dimensions)
     kind, n = np.array(schools["kind"]), np.array(schools["n"], dtype=float)
-    pupils = np.zeros((count, len(stage_shift)))
-    np.add.at(pupils, (school, stage), 1)
-    from_stages = pupils @ stage_shift / n[:, None]
-
     effects = np.zeros((count, size))
     effects[kind == "top"] = [c.top_school.effect[d] for d in dimensions]
     effects[kind == "bottom"] = [c.bottom_school.effect[d] for d in dimensions]
@@ -373,9 +402,7 @@ def _even_scores(n: int) -> Array:
     return even / even.std()
 
 
-def _deviations(
-    covariance: Array, even: Array, exact: list[NDArray[np.int64]], rng: np.random.Generator
-) -> Array:
+def _deviations(covariance: Array, even: Array, exact: list[NDArray[np.int64]], rng: np.random.Generator) -> Array:
     """Students' deviations (N × D) with ``covariance``, which sum to nothing in each group of ``even`` (N × m, 0 or 1).
 
     Within each set of rows of ``exact`` they sum to nothing too, and their covariance is exactly ``covariance``.
@@ -392,7 +419,7 @@ def _deviations(
 def _answers(
     c: Calibration, instrument: Instrument, eta: Array, spread: Array, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    """Answers (N × items) to traits ``eta`` (N × D), 0 where missing; ``spread`` (N × D) widens what is an item's own."""
+    """Answers (N × items) to traits ``eta`` (N × D), 0 where missing; ``spread`` (N × D) widens an item's own part."""
     dimension = np.array([instrument.dimension_ids.index(i.dimension) for i in instrument.items])
     reverse = np.array([i.reversed for i in instrument.items])
     loading = np.array([c.items.items[i].loading for i in instrument.item_ids])
@@ -438,6 +465,17 @@ KINDS = (
 )
 
 
+EXPORTS = [
+    "responses_synthetic_international.csv",
+    "responses_synthetic_primary_north.csv",
+    "responses_synthetic_primary_south.csv",
+    "responses_synthetic_secondary_north.csv",
+    "responses_synthetic_secondary_south.csv",
+    "responses_synthetic_trust_a.xlsx",
+    "responses_synthetic_trust_b.xlsx",
+]
+
+
 @dataclass(frozen=True)
 class Delivery:
     """Exports by file name, in the order of their lines; the register; and what was planted."""
@@ -453,21 +491,19 @@ def deliver(cohort: Cohort, calibration: Calibration, instrument: Instrument, st
 
     rng = np.random.default_rng([seed, 1])
     rows = _rows(cohort, calibration, instrument, rng)
-    names = _files(cohort)
-    file = np.array([names.index(f) for f in _file_of(cohort, names)])[rows["home"]]
+    names = EXPORTS
+    file = np.array([names.index(f) for f in _export_of(cohort)])[rows["home"]]
     order = np.lexsort((rows["place"], file))
     rows = {k: v[order] for k, v in rows.items()}
     file = file[order]
-    text = _text(rows, file, names, calibration, instrument, study, rng)
+    text = _text(rows, cohort.schools["school_id"], calibration, study, instrument=instrument, rng=rng)
     exports, truth_rows = {}, {kind: [] for kind in KINDS}
     for f, name in enumerate(names):
         here = np.flatnonzero(file == f)
-        header = [text[0][0]] + [h for h, _ in text[1:]]
-        by_wording = name.endswith(".csv") and f % 2 == 0
-        wording = {i.id: i.wording for i in instrument.items} if by_wording else {}
-        lines = np.arange(len(here)) + 2
+        # Some exports head an item's column with its id, some with its wording, as they come.
+        wording = {i.id: i.wording for i in instrument.items} if f % 2 == 0 and name.endswith(".csv") else {}
+        lines = np.arange(len(here)) + 2  # the header is line 1
         exports[name] = pl.DataFrame({wording.get(h, h): column.gather(here) for h, column in text})
-        assert len(exports[name].columns) == len(header)
         for k, kind in enumerate(KINDS, start=1):
             truth_rows[kind] += [[name, int(line)] for line in lines[rows["kind"][here] == k]]
     register = pl.DataFrame({k: v for k, v in cohort.schools.items() if k not in ("kind", "n")})
@@ -480,7 +516,7 @@ def deliver(cohort: Cohort, calibration: Calibration, instrument: Instrument, st
         "seed": seed,
         "students": len(cohort.school),
         "schools": len(ids),
-        "rows": int(len(file)),
+        "rows": len(file),
         "planted": {kind: len(found) for kind, found in truth_rows.items()},
         "where": truth_rows,
         "cells": {
@@ -510,7 +546,9 @@ def _rows(cohort: Cohort, c: Calibration, instrument: Instrument, rng: np.random
         columns = [k for k, i in enumerate(instrument.items) if i.dimension == dimension]
         rows = np.flatnonzero(kind > 1)
         codes[np.ix_(rows, columns)] = codes[np.ix_(rng.integers(0, n, len(rows)), columns)]
-    codes[of["blanks"]] *= rng.random((len(of["blanks"]), items)) < np.repeat([0, 0.15], _halves(len(of["blanks"])))[:, None]
+    codes[of["blanks"]] *= (
+        rng.random((len(of["blanks"]), items)) < np.repeat([0, 0.15], _halves(len(of["blanks"])))[:, None]
+    )
     codes[of["straight_liners"]] = rng.choice(points, len(of["straight_liners"]))[:, None] + 1
     school, age = cohort.school[source], cohort.age[source]
     age[of["impossible_ages"]] = rng.choice([0, 1, 2, 3, 19, 21, 45, 77, 99, 111, 150, 999], len(of["impossible_ages"]))
@@ -539,23 +577,11 @@ def _halves(n: int) -> list[int]:
     return [n // 2, n - n // 2]
 
 
-def _files(cohort: Cohort) -> list[str]:
-    return [
-        "responses_synthetic_international.csv",
-        "responses_synthetic_primary_north.csv",
-        "responses_synthetic_primary_south.csv",
-        "responses_synthetic_secondary_north.csv",
-        "responses_synthetic_secondary_south.csv",
-        "responses_synthetic_trust_a.xlsx",
-        "responses_synthetic_trust_b.xlsx",
-    ]
-
-
-def _file_of(cohort: Cohort, names: list[str], largest: int = 1200) -> list[str]:
+def _export_of(cohort: Cohort, largest: int = 1200) -> list[str]:
     """The export of each school: two trusts send small workbooks, the rest goes by country, phase and region."""
     country = cohort.schools["country"]
     home = max(sorted(set(country)), key=country.count)
-    books = [n for n in names if n.endswith(".xlsx")]
+    books = [n for n in EXPORTS if n.endswith(".xlsx")]
     filled = dict.fromkeys(books, 0)
     found = []
     for i, (phase, n) in enumerate(zip(cohort.schools["phase"], cohort.schools["n"], strict=True)):
@@ -572,17 +598,17 @@ def _file_of(cohort: Cohort, names: list[str], largest: int = 1200) -> list[str]
 
 def _text(
     rows: dict[str, NDArray[Any]],
-    file: NDArray[np.int64],
-    names: list[str],
+    schools: list[str],
     c: Calibration,
-    instrument: Instrument,
     study: Study,
+    *,
+    instrument: Instrument,
     rng: np.random.Generator,
 ) -> list[tuple[str, pl.Series]]:
     """Every column as text: header (items by id) and cells, for all rows of all files in order."""
     import polars as pl
 
-    n = len(file)
+    n = len(rows["kind"])
     missing = study.exports.missing_values or [""]
     # A duplicate is a copy of every cell, so what varies by chance is drawn per source and then repeated.
     _, first, copy = np.unique(rows["number"], return_index=True, return_inverse=True)
@@ -601,11 +627,10 @@ def _text(
     columns: list[tuple[str, pl.Series]] = []
     numbers = pl.Series([f"R{v + 100001}" for v in rows["number"].tolist()])
     columns.append((study.columns.respondent, numbers))
-    ids = [f"SYN{i + 1:03d}" for i in range(int(rows["home"].max()) + 1)]
-    columns.append((study.columns.school, spelt([missing] + [[i] for i in ids], rows["school"] + 1, 0.5)))
-    ages = pl.Series(rows["age"]).cast(pl.String)
-    columns.append((study.columns.age, pl.select(pl.when(pl.Series(rows["age"] < 0)).then(pl.lit("")).otherwise(ages)).to_series()))
-    spellings = [v.values + [v.values[0].lower(), v.values[0] + " "] for v in study.gender.categories]
+    columns.append((study.columns.school, spelt([missing, *([i] for i in schools)], rows["school"] + 1, 0.5)))
+    ages = [[str(a)] for a in range(int(rows["age"].max()) + 1)]
+    columns.append((study.columns.age, spelt([[""], *ages], rows["age"] + 1, 0)))
+    spellings = [[*v.values, v.values[0].lower(), v.values[0] + " "] for v in study.gender.categories]
     columns.append((study.columns.gender, spelt([missing, *spellings], rows["gender"] + 1, 0.25)))
     tests = study.clean.test_status or ["test"]
     states = [["complete", "Complete"], tests + [t.title() for t in tests]]

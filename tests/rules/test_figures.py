@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aggregates import make_tables
+from matplotlib.image import imread
 
 from learning_survey import figures
 from learning_survey.config import load_study
@@ -70,6 +71,13 @@ def test_pictures_are_1260_dots_wide_and_carry_no_text(runs):
         content = path.read_bytes()
         assert struct.unpack(">I", content[16:20]) == (1260,), path.name
         assert b"tEXt" not in content and b"tIME" not in content and b"iTXt" not in content, path.name
+
+
+def test_nothing_touches_the_edge_of_a_picture(runs):
+    for path in runs[0].glob("*.png"):
+        white = imread(path)[..., :3].min(axis=2) > 0.99
+        edges = white[:, :2], white[:, -2:], white[:2], white[-2:]
+        assert all(edge.all() for edge in edges), path.name
 
 
 def test_a_missing_table_ends_with_its_name_and_no_index(tmp_path):

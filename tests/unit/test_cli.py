@@ -11,15 +11,13 @@ from learning_survey.errors import SurveyError
 def test_arguments_become_parameters_of_the_annotated_kind():
     seen = {}
 
-    def main(
-        study: str, out_folder: Path, draws: int = 3, level: float | None = None, files: list[Path] | None = None
-    ) -> None:
+    def main(study: str, out_folder: Path, draws: int = 3, level: float | None = None) -> None:
         seen.update(locals())
 
     cli.run(main, ["--study", "s", "--out-folder", "a/b", "--level", ".9", "--draws", "7"])
     assert (seen["study"], seen["out_folder"], seen["draws"], seen["level"]) == ("s", Path("a/b"), 7, 0.9)
     cli.run(main, ["--study", "s", "--out-folder", "a"])
-    assert (seen["draws"], seen["level"], seen["files"]) == (3, None, None)
+    assert (seen["draws"], seen["level"]) == (3, None)
 
 
 def test_a_list_takes_several_values():

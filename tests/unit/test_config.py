@@ -130,7 +130,7 @@ def change_instrument(survey, change):
     ("change", "problem"),
     [
         (lambda c: c["items"].append(c["items"][0]), "item ids given twice: d1_1"),
-        (lambda c: c["items"][0].update(dimension="d9"), "item 'd1_1' has unknown dimension 'd9'. Did you mean"),
+        (lambda c: c["items"][0].update(dimension="d9"), "item 'd1_1' has unknown dimension 'd9'. Known: 'd1', 'd2'."),
         (lambda c: c["score"].update(min_items=5), "dimension 'd1' has 4 items; it needs at least 5"),
         (lambda c: c["bands"].reverse(), "bands must ascend and start at the lowest code, 1"),
         (lambda c: c["bands"][-1].update(high=False), "mark the top band or bands"),

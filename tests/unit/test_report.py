@@ -89,6 +89,7 @@ def test_tables_that_do_not_apply_are_left_out(phase_one, bfi):
     without = {name for name, make in TABLES.items() if make(source_of(*bfi)) is None}
     assert without == {
         "contrasts",
+        "phi",
         "schools",
         "extremes",
         "inspection",
