@@ -48,7 +48,7 @@ def test_shifts_of_groups_genders_schools_and_ratings_arrive_where_they_were_pla
 def test_shifts_of_items_and_dimensions_move_their_means(tmp_path):
     _, frame = scores(tmp_path, item_shift={"d1_1": 1.0}, dimension_shift={"d2": -1.0})
     means = frame.select(pl.col(pl.Float64).mean()).row(0, named=True)
-    assert means["d1_1"] > 3.6 > 3.2 > means["d1_2"] and means["d2"] < 2.4 < 2.8 < means["d3"]
+    assert means["d1_1"] > means["d1_2"] + 0.5 and means["d2"] < means["d3"] - 0.5
 
 
 def test_school_effects_and_factors_have_the_size_asked_for(tmp_path):
