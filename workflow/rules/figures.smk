@@ -13,7 +13,9 @@ rule figures:
             caption="../report/figure.rst",
         ),
     params:
-        settings=settings("published", "key_stages", "gender", "schools", "inspection"),
+        settings=settings(
+            *("published", "columns", "key_stages", "gender", "schools", "inspection", "resampling", "min_group")
+        ),
         lock=LOCK,
     log:
         "logs/{study}/figures.log",
