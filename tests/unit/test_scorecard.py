@@ -230,7 +230,7 @@ def test_the_least_gap_must_be_where_it_was_published():
     frames = altered("schools.extremes", DIMENSION, gap=23.5)
     row = judge("schools.top_bottom_gap_min", frames)
     assert row["verdict"] == "not recovered"
-    assert row["reason"] == "The least is at learning, not at errors_as_opportunities; 23.5 lies within 3 of 24."
+    assert row["reason"] == "The least is at learning, not at errors_as_opportunities; 23.5 lies within 1.5 of 24."
 
 
 def test_limits_of_an_absolute_bound_are_those_of_the_size():

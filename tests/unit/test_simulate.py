@@ -171,7 +171,9 @@ def test_labels_vary_and_are_all_known(delivery, study):
     assert all(codes.of(cell) or cell.strip().casefold() in missing for cell in seen)
     assert {"Agree", "agree", "AGREE", " Agree", "Agree strongly", "Neither", "", "n/a"} <= seen
     genders = lookup(((c.id, c.values) for c in study.gender.categories), "gender")
-    spelt = {cell for f in delivery.exports.values() for cell in f["gender"].unique()} - set(study.exports.missing_values)
+    spelt = {cell for f in delivery.exports.values() for cell in f["gender"].unique()} - set(
+        study.exports.missing_values
+    )
     assert all(normalised(g) in genders for g in spelt) and len(spelt) > len(study.gender.categories)
 
 

@@ -18,7 +18,7 @@ rule audit:
         checks=f"{RESULTS}/audit/checks.csv",
         readme=f"{RESULTS}/audit/README.md",
     params:
-        settings=settings("schools", "min_group"),
+        settings=settings(),
         lock=LOCK,
     log:
         "logs/{study}/audit.log",

@@ -11,7 +11,9 @@ rule clean:
         schools=f"{PROCESSED}/schools.parquet",
         ledger=f"{PROCESSED}/ledger.csv",
     params:
-        settings=settings("clean", "columns", "register_", "key_stages", "gender", "min_group"),
+        settings=settings(
+            *("clean", "exports", "columns", "register_", "key_stages", "gender", "inspection", "min_group")
+        ),
         lock=LOCK,
     log:
         "logs/{study}/clean.log",

@@ -50,11 +50,11 @@ def code(step):
 
 
 def settings(*keys):
-    """A parameter: the study's values for ``keys``, its seed and its instrument, as text."""
+    """A parameter: a digest of the study's values for ``keys`` (without keys, of all), its seed and its instrument."""
 
     def of(wildcards):
         study = STUDIES[wildcards.study]
-        content = study.study.model_dump(mode="json", include={"id", "synthetic", "seed", *keys})
+        content = study.study.model_dump(mode="json", include={"id", "synthetic", "seed", *keys} if keys else None)
         content["instrument"] = study.instrument.model_dump(mode="json")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 

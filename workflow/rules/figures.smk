@@ -13,9 +13,7 @@ rule figures:
             caption="../report/figure.rst",
         ),
     params:
-        settings=settings(
-            *("published", "columns", "key_stages", "gender", "schools", "inspection", "resampling", "min_group")
-        ),
+        settings=settings(),
         lock=LOCK,
     log:
         "logs/{study}/figures.log",

@@ -8,7 +8,7 @@ rule gender:
     output:
         *tables("gender"),
     params:
-        settings=settings("gender", "register_", "min_group"),
+        settings=settings("gender", "register_", "resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/gender.log",

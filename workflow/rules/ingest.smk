@@ -7,7 +7,7 @@ rule ingest:
     output:
         ingested=f"{PROCESSED}/ingested.parquet",
     params:
-        settings=settings("exports", "columns"),
+        settings=settings("exports", "columns", "register_"),
         lock=LOCK,
     log:
         "logs/{study}/ingest.log",

@@ -9,7 +9,7 @@ rule inspection:
     output:
         *tables("inspection"),
     params:
-        settings=settings("inspection", "schools", "min_group"),
+        settings=settings("inspection", "schools", "resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/inspection.log",

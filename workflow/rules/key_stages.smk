@@ -8,7 +8,7 @@ rule key_stages:
     output:
         *tables("key_stages"),
     params:
-        settings=settings("key_stages", "register_", "min_group"),
+        settings=settings("key_stages", "register_", "resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/key_stages.log",

@@ -13,7 +13,7 @@ rule report:
         pdf=f"{RESULTS}/report/{{stem}}.pdf",
         docx=f"{RESULTS}/report/{{stem}}.docx",
     params:
-        settings=settings("title", "subtitle", "source", "report", "key_stages", "gender", "schools", "inspection"),
+        settings=settings(),
         lock=LOCK,
     log:
         "logs/{study}/report_{stem}.log",

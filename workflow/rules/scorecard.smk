@@ -8,7 +8,7 @@ rule scorecard:
     output:
         scorecard=report(f"{RESULTS}/scorecard.csv", category="Scorecard", caption="../report/scorecard.rst"),
     params:
-        settings=settings("published", "key_stages", "gender", "schools", "inspection"),
+        settings=settings(),
         lock=LOCK,
     log:
         "logs/{study}/scorecard.log",

@@ -16,7 +16,7 @@ for name in [name for name in STUDIES if STUDIES[name].synthetic]:
             register=STUDIES[name].register_.file,
             truth=f"{STUDIES[name].exports.folder}/truth.json",
         params:
-            settings=settings("exports", "columns", "key_stages", "gender", "clean", "survey_date")(SimpleNamespace(study=name)),
+            settings=settings()(SimpleNamespace(study=name)),
             lock=LOCK,
             study=name,
             folder=STUDIES[name].exports.folder,

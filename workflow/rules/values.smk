@@ -7,7 +7,7 @@ rule values:
     output:
         values=f"{RESULTS}/values.json",
     params:
-        settings=settings("title", "subtitle", "source", "key_stages", "gender", "schools", "inspection", "published"),
+        settings=settings(),
         lock=LOCK,
     log:
         "logs/{study}/values.log",
