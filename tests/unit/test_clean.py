@@ -124,7 +124,7 @@ def straight(frame):
         frame = put(frame, item, dict.fromkeys(range(5), 2))
     for item in items[4:]:
         frame = put(frame, item, {1: None})
-    for item in items[3:]:
+    for item in [items[1], *items[4:]]:
         frame = put(frame, item, {2: None})
     for item in turned:
         frame = put(frame, item, {4: None})
@@ -148,6 +148,27 @@ def test_straight_liners_are_counted_when_flagged_and_nothing_when_kept(survey):
     )
     cleaned(survey, straight, straight_liners="keep")
     assert fact(survey, "straight_liners_flagged") is None
+
+
+def test_answers_in_one_direction_only_are_no_straight_line(tmp_path):
+    survey = make_survey(tmp_path, schools=0, dimensions=2, reversed_items=2)
+    instrument = survey.load().instrument
+    directions = [i.reversed for i in instrument.items]
+    rows = [[3] * 8, [None if r else 3 for r in directions], [3 if r else None for r in directions]]
+    frame = pl.DataFrame(rows, schema=instrument.item_ids, orient="row")
+    assert frame.select(straight_lined(instrument)).to_series().to_list() == [True, False, False]
+
+
+def test_a_share_that_is_met_exactly_is_enough(tmp_path):
+    survey = make_survey(tmp_path, schools=0, per_school=12, dimensions=5, items_per=5, study={"clean": ALL_OFF})
+    assert 0.28 * 25 > 7  # in floating point
+
+    def change(frame):
+        for item in frame.columns[8 + 7 :]:
+            frame = put(frame, item, {0: None})
+        return frame
+
+    assert cleaned(survey, change, min_answered=0.28)[0].height == 12
 
 
 @pytest.mark.parametrize("reversed_items", [0, 4])
