@@ -115,7 +115,8 @@ class Instrument(Strict):
         for d in known:
             if len(self.items_of(d)) < max(2, self.score.min_items):
                 raise ValueError(
-                    f"dimension '{d}' has {len(self.items_of(d))} items; it needs at least {max(2, self.score.min_items)}"
+                    f"dimension '{d}' has {len(self.items_of(d))} items;"
+                    f" it needs at least {max(2, self.score.min_items)}"
                 )
         starts = [b.start for b in self.bands]
         if starts != sorted(set(starts)) or starts[0] != self.response.codes[0]:
@@ -425,7 +426,8 @@ def _fits(study: Study, instrument: Instrument, path: Path) -> None:
             )
     if study.factors.dimension_factors >= len(instrument.dimensions):
         raise SurveyError(
-            f"factors.dimension_factors is {study.factors.dimension_factors} for {len(instrument.dimensions)} dimensions",
+            f"factors.dimension_factors is {study.factors.dimension_factors}"
+            f" for {len(instrument.dimensions)} dimensions",
             where=path,
             remedy="Use fewer factors than dimensions.",
         )

@@ -270,7 +270,7 @@ TABLES: dict[str, Table] = {
         },
     ),
     "factors.loadings": Table(
-        "One row per solution, variable and factor. Solutions: 'dimensions' (factors of the dimension scores), 'items'.",
+        "One row per solution, variable and factor. The solutions are 'dimensions' (of their scores) and 'items'.",
         {
             "solution": _key("solution"),
             "variable": _key("dimension or item"),
@@ -405,7 +405,8 @@ TABLES: dict[str, Table] = {
             "eta_squared": Column("share", "share of variance between schools that goes with the rating"),
             "detectable": Column(
                 "effect",
-                "smallest difference between the compared ratings, in standard deviations between schools, that would be found with 80% power",
+                "smallest difference between the compared ratings that would be found with 80% power,"
+                " in standard deviations between schools",
             ),
         },
     ),

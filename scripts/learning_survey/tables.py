@@ -60,7 +60,7 @@ def write(frame: pd.DataFrame, name: str, folder: Path, study: Loaded) -> Path:
     frame = validated(frame, name, table)
     frame.insert(0, "study", study.id)
     frame.insert(1, "cohort", study.cohort)
-    path = folder / f"{name.split('.')[-1]}.csv"
+    path = folder / f"{name.rpartition('.')[2]}.csv"
     with replacing(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n", encoding="utf-8")
     return path

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments
 
