@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def snakemake(*arguments: str) -> list[str]:
     """Snakemake's command in this environment."""
-    return [sys.executable, "-m", "snakemake", "--nolock", *arguments]
+    profile = ["--workflow-profile", "workflow/profiles/default"]
+    return [sys.executable, "-m", "snakemake", "--nolock", *profile, *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Calibration of the synthetic cohort: parameters with which the analyses recover the published figures.
 
 1. Correlations of the nine observed dimension scores whose minimum-residual promax solution is as near as possible to
-   the printed pattern (least squares over pattern and factor correlations), with no communality above its reliability.
+   the printed pattern (over pattern and factor correlations), with no communality above its reliability. Near is
+   counted in what sampling schools leave uncertain about each loading, which the first steps tell.
 2. Starting values for items, groups and schools, from the published figures where there are any and from ``ASSUMED``.
 3. Fixed-point steps. Each draws the same cohorts (common random numbers), measures them as the analyses do, on observed
    ordinal scores, and moves each parameter by how far its figure is off. So what categorising answers takes away from
@@ -11,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from learning_survey.claims import read_claims
 from learning_survey.config import Instrument, Loaded
+from learning_survey.jackknife import leave_one_out
 from learning_survey.minres import loadings as unrotated
 from learning_survey.minres import promax, uniquenesses
 from learning_survey.moments import Moments
@@ -30,7 +32,8 @@ Claims = dict[str, str]
 
 NORMAL = NormalDist()
 SEEDS = tuple(range(11, 35))
-STEPS = 16
+STEPS = 18
+WEIGHTED_FROM = 4  # step from which differences of loadings count in units of their uncertainty
 
 # ---------------------------------------------------------------- what the report does not print
 
@@ -67,7 +70,6 @@ GENDER_LOWEST = 0.02  # 'other' stands this much lower on fairness and safety
 CENTRE = 0.03  # midpoint of top and bottom school, in standard deviations of all students
 SPREAD = 0.85  # spread inside the top and the bottom school against that inside others
 GAP_NOT_PRINTED = {"expectations": 1.75}
-MARGIN = 0.0  # least distance of a communality from the score's reliability
 RATIO = 1.85  # strong schools' share high over that of the rest: "almost twice"
 
 
@@ -123,8 +125,8 @@ def assumed(published: Claims, instrument: Instrument) -> dict[str, Any]:
                 g: dict.fromkeys(dims, shift) for g, shift in {"boys": 0.075, "girls": -0.06, "other": -0.22}.items()
             },
         },
-        "top_school": _extreme("primary", 640, published["inspection.highest_school_rating"], dims, 0.85),
-        "bottom_school": _extreme("secondary", 680, published["inspection.lowest_school_rating"], dims, -0.75),
+        "top_school": _extreme("primary", 720, published["inspection.highest_school_rating"], dims, 0.85),
+        "bottom_school": _extreme("secondary", 780, published["inspection.lowest_school_rating"], dims, -0.75),
         "strong_schools": {
             "published": ["schools.strong_culture_share", "schools.strong_culture_ratio"],
             "assumed": "a number of schools that is a tenth of all with the top school; how much they differ",
@@ -220,20 +222,13 @@ def composite_reliability(alpha: Array, ratios: Array) -> Array:
     return scale * total / (scale * total + k - scale * squares)
 
 
-def target_correlations(pattern: Array, reliability: Array) -> Array:
+def target_correlations(pattern: Array, reliability: Array, unit: Array) -> Array:
     """Correlations R = P Φ P' off the diagonal whose promax pattern is as near as possible to ``pattern``.
 
-    P and Φ are free; only common factors up to rotation matter. Differences count in units of what sampling schools
-    and printing two decimals leave uncertain about each loading, and their fourth powers are minimised: one large
-    difference is worse than several small ones. A communality above ``reliability`` is penalised: such a score would
-    have more in common with the others than it has with itself.
+    P and Φ are free; only common factors up to rotation matter. Differences count in ``unit`` (as ``pattern``), and
+    their fourth powers are minimised: one large difference is worse than several small ones. A communality above
+    ``reliability`` is penalised: such a score would have more in common with the others than it has with itself.
     """
-    R = _nearest_correlations(pattern, reliability, np.full(pattern.shape, 0.02))
-    unit = 0.005 + 1.96 * sampling_error(R, pattern)
-    return _nearest_correlations(pattern, reliability, unit)
-
-
-def _nearest_correlations(pattern: Array, reliability: Array, unit: Array) -> Array:
     from scipy.optimize import least_squares
 
     p, k = pattern.shape
@@ -262,18 +257,20 @@ def _nearest_correlations(pattern: Array, reliability: Array, unit: Array) -> Ar
     return R
 
 
-def sampling_error(R: Array, pattern: Array, n: int = 10_000, draws: int = 200) -> Array:
-    """Standard errors of promax loadings in samples of ``n`` from correlations ``R``, in the columns of ``pattern``.
+def uncertainty(cohorts: list[Cohort], pattern: Array, instrument: Instrument) -> Array:
+    """What sampling schools and printing two decimals leave uncertain about each loading, shaped as ``pattern``.
 
-    The default ``n`` is the size of a simple random sample that tells about as much of correlations as these students,
-    who sit in schools.
+    Half a unit of the last place and 1.96 standard errors from leaving out one school at a time (Efron 1982), averaged
+    over ``cohorts``.
     """
-    rng = np.random.default_rng(0)
-    rows = rng.standard_normal((draws, n, len(R))) @ np.linalg.cholesky(R).T
-    samples = np.array([np.corrcoef(x.T) for x in rows])
-    k = pattern.shape[1]
-    psi = uniquenesses(samples, k)
-    return np.std([aligned(promax(a)[0], pattern) for a in unrotated(samples, psi, k)], axis=0)
+    k, errors = pattern.shape[1], []
+    for cohort in cohorts:
+        moments = Moments.of(scores(cohort, instrument)[1], instrument.dimension_ids, cohort.school.astype(str))
+        R = leave_one_out(moments, 0).cor()
+        psi = uniquenesses(R, k, start=uniquenesses(moments.pooled().cor(), k))
+        found = np.array([aligned(promax(a)[0], pattern) for a in unrotated(R, psi, k)])
+        errors.append(np.sqrt((len(found) - 1) * found.var(axis=0)))
+    return 0.005 + 1.96 * np.mean(errors, axis=0)
 
 
 # ---------------------------------------------------------------- measuring a cohort as the analyses do
@@ -392,6 +389,11 @@ def calibrate(study: Loaded, published: Claims, report: Callable[[int, dict[str,
     state = _State.start(assumed(published, instrument), target, study)
     for step in range(STEPS):
         drawn = [simulate(state.calibration(), instrument, study.study, seed) for seed in SEEDS]
+        if step == WEIGHTED_FROM:
+            printed = printed_pattern(published, instrument)
+            target = replace(
+                target, R=target_correlations(printed, target.reliability, uncertainty(drawn[:4], printed, instrument))
+            )
         found = [(c, measure(c, instrument)) for c in drawn]
         off = state.move(found, target, instrument)
         report(step, {kind: float(np.abs(v).max()) for kind, v in off.items()})
@@ -401,6 +403,7 @@ def calibrate(study: Loaded, published: Claims, report: Callable[[int, dict[str,
 @dataclass(frozen=True)
 class _Target:
     R: Array
+    reliability: Array
     alpha: Array
     share: Array
     effect: Array
@@ -411,12 +414,14 @@ def _targets(published: Claims, instrument: Instrument) -> _Target:
     dims = instrument.dimension_ids
     alpha = np.array([float(published[f"reliability.{d}"]) for d in dims])
     effect = {d: published.get(f"schools.top_bottom_effect.{d}", GAP_NOT_PRINTED.get(d)) for d in dims}
-    ratios = np.array([RATIOS[d] for d in dims])
+    reliability = composite_reliability(alpha, np.array([RATIOS[d] for d in dims]))
+    printed = printed_pattern(published, instrument)
     gap = np.full(len(dims), np.nan)
     gap[dims.index("school_is_fair")] = float(published["schools.top_bottom_gap_max"]) / 100
     gap[dims.index("errors_as_opportunities")] = float(published["schools.top_bottom_gap_min"]) / 100
     return _Target(
-        target_correlations(printed_pattern(published, instrument), composite_reliability(alpha, ratios) - MARGIN),
+        target_correlations(printed, reliability, np.full(printed.shape, 0.02)),
+        reliability,
         alpha,
         np.array([float(published[f"high.{d}"]) / 100 for d in dims]),
         np.array([float(effect[d]) for d in dims]),

@@ -251,12 +251,15 @@ def simulate(calibration: Calibration, instrument: Instrument, study: Study, see
     spread = np.ones((len(effects), len(dimensions)))
     for kind, extreme in (("top", calibration.top_school), ("bottom", calibration.bottom_school)):
         spread[schools["kind"].index(kind)] = [extreme.spread[d] for d in dimensions]
-    # Key stages and genders have exactly the planned means; so has each of the two schools that the report compares,
-    # and the planned covariance too: a gap between two schools is a figure of few students.
+    # What students deviate by adds nothing to the means of key stages and genders. In each of the two schools that the
+    # report compares its covariance is as planned too: a gap between two schools rests on few students.
     even = np.column_stack([np.eye(len(genders))[gender], np.eye(len(stages))[stage]])
     extremes = [np.flatnonzero(school == schools["kind"].index(kind)) for kind in ("top", "bottom")]
-    deviation = _deviations(np.array(calibration.students.covariance), even, extremes, rng)
-    answers = _answers(calibration, instrument, mean + spread[school] * deviation, spread[school], rng)
+    draws = planned_draws(len(dimensions) + len(instrument.items), even, extremes, rng)
+    deviation = draws[:, : len(dimensions)] @ np.linalg.cholesky(np.array(calibration.students.covariance)).T
+    at = [dimensions.index(i.dimension) for i in instrument.items]
+    own = spread[school][:, at] * draws[:, len(dimensions) :]
+    answers = _answers(calibration, instrument, mean + spread[school] * deviation, own, rng)
     return Cohort(schools, effects, school, age, gender, stage, genders, stages, answers)
 
 
@@ -402,42 +405,40 @@ def _even_scores(n: int) -> Array:
     return even / even.std()
 
 
-def _deviations(covariance: Array, even: Array, exact: list[NDArray[np.int64]], rng: np.random.Generator) -> Array:
-    """Students' deviations (N × D) with ``covariance``, which sum to nothing in each group of ``even`` (N × m, 0 or 1).
+def planned_draws(count: int, even: Array, exact: list[NDArray[np.int64]], rng: np.random.Generator) -> Array:
+    """Standard normal draws (N × ``count``) that sum to nothing in each group of ``even`` (N × m, 0 or 1).
 
-    Within each set of rows of ``exact`` they sum to nothing too, and their covariance is exactly ``covariance``.
+    Within each set of rows of ``exact`` they sum to nothing too, have variance 1 and do not correlate, exactly.
     """
-    root = np.linalg.cholesky(covariance).T
-    free = rng.standard_normal((len(even), len(covariance)))
-    free -= even @ (np.linalg.pinv(even.T @ even, hermitian=True) @ (even.T @ free))
+    draws = rng.standard_normal((len(even), count))
+    draws -= even @ (np.linalg.pinv(even.T @ even, hermitian=True) @ (even.T @ draws))
     for rows in exact:
-        part = free[rows] - free[rows].mean(axis=0)
-        free[rows] = np.linalg.solve(np.linalg.cholesky(part.T @ part / len(rows)), part.T).T
-    return free @ root
+        part = draws[rows] - draws[rows].mean(axis=0)
+        draws[rows] = np.linalg.solve(np.linalg.cholesky(part.T @ part / len(rows)), part.T).T
+    return draws
 
 
 def _answers(
-    c: Calibration, instrument: Instrument, eta: Array, spread: Array, rng: np.random.Generator
+    c: Calibration, instrument: Instrument, eta: Array, own: Array, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    """Answers (N × items) to traits ``eta`` (N × D), 0 where missing; ``spread`` (N × D) widens an item's own part."""
+    """Answers (N × items), 0 where missing, to traits ``eta`` (N × D) and what is an item's ``own`` (N × items)."""
     dimension = np.array([instrument.dimension_ids.index(i.dimension) for i in instrument.items])
     reverse = np.array([i.reversed for i in instrument.items])
     loading = np.array([c.items.items[i].loading for i in instrument.item_ids])
     thresholds = np.array([c.items.items[i].thresholds for i in instrument.item_ids])
     points = thresholds.shape[1] + 1
-    noise = np.sqrt(1 - loading**2)
-    answers = np.zeros((len(eta), len(loading)), dtype=np.int8)
+    answers = np.zeros(own.shape, dtype=np.int8)
     left = np.arange(len(eta))
     while len(left):
-        # A student who by chance gives one answer throughout would be taken for a straight-liner: draw again.
-        e = rng.standard_normal((len(left), len(loading)))
-        y = loading * eta[left][:, dimension] + spread[left][:, dimension] * noise * e
+        y = loading * eta[left][:, dimension] + np.sqrt(1 - loading**2) * own[left]
         drawn = np.ones(y.shape, dtype=np.int8)
         for k in range(points - 1):
             drawn += y > thresholds[:, k]
         drawn[rng.random(drawn.shape) < c.cohort.missing] = 0
         answers[left] = drawn
+        # A student who by chance gives one answer throughout would be taken for a straight-liner: draw again.
         left = left[straight(recorded(drawn, reverse, points)) | ((drawn > 0).mean(axis=1) < 0.75)]
+        own[left] = rng.standard_normal((len(left), len(loading)))
     return answers
 
 

@@ -45,13 +45,25 @@ def test_the_cohort_is_the_published_size(phase_one):
     assert (scores["age"].min(), scores["age"].max()) == (5, 18)
 
 
+RULE_OF = {
+    "tests": "test_status",
+    "blanks": "blank",
+    "duplicates": "duplicates",
+    "straight_liners": "straight_liners",
+    "missing_schools": "require_school",
+    "missing_ages": "require_age",
+    "impossible_ages": "require_age",
+}
+
+
 def test_cleaning_finds_exactly_what_was_planted(phase_one):
     folder, _ = phase_one
-    truth = json.loads((folder / "data/raw/phase_one/truth.json").read_text())
+    where = json.loads((folder / "data/raw/phase_one/truth.json").read_text())["where"]
     ledger = rows(folder / "data/processed/phase_one/ledger.csv")
-    dropped = {(row["file"], int(row["line"])) for row in ledger if row["action"] == "drop_row"}
-    planted = {(file, line) for kind in truth["dropped_rows"].values() for file, line in kind}
-    assert dropped == planted
+    dropped = {(row["rule"], row["file"], int(row["line"])) for row in ledger if row["action"] == "drop_row"}
+    assert dropped == {(RULE_OF[kind], file, line) for kind, places in where.items() for file, line in places}
+    emptied = {(row["file"], int(row["line"])) for row in ledger if row["action"] == "empty_cell"}
+    assert emptied == {tuple(place) for place in where["impossible_ages"]}
 
 
 def test_every_published_claim_has_one_verdict(phase_one):

@@ -41,13 +41,13 @@ def pattern_of(R, published):
 def test_target_correlations_give_the_printed_pattern(study, claims):
     printed = cal.printed_pattern(claims, study.instrument)
     reliability = np.array([float(claims[f"reliability.{d}"]) for d in study.instrument.dimension_ids]) + 0.005
-    R = cal.target_correlations(printed, reliability)
+    R = cal.target_correlations(printed, reliability, np.full((9, 3), 0.02))
     assert np.allclose(np.diag(R), 1) and np.linalg.eigvalsh(R)[0] > 0
     pattern, communality = pattern_of(R, printed)
     assert np.abs(pattern - printed).max() < 0.025
     assert (communality < reliability + 0.01).all()
     # Without the limit on communalities one of them would pass its reliability: the printed pattern is at a boundary.
-    _, unlimited = pattern_of(cal._nearest_correlations(printed, np.ones(9) * 2, np.full((9, 3), 0.02)), printed)
+    _, unlimited = pattern_of(cal.target_correlations(printed, np.ones(9) * 2, np.full((9, 3), 0.02)), printed)
     assert (unlimited > reliability).any()
 
 
@@ -62,6 +62,14 @@ def test_composite_reliability_is_alpha_for_equal_loadings_and_more_for_others()
     at = np.abs(4 / 3 * (1 - 4 / (4 + cov)) - 0.81).argmin()
     expected = size[at].sum() ** 2 / (size[at].sum() ** 2 + (1 - size[at] ** 2).sum())
     assert omega == pytest.approx(expected, abs=1e-4) and omega > 0.82
+
+
+def test_loadings_of_a_clearer_factor_are_less_uncertain(study, claims, cohort):
+    printed = cal.printed_pattern(claims, study.instrument)
+    unit = cal.uncertainty([cohort], printed, study.instrument)
+    assert unit.shape == (9, 3) and unit.min() > 0.005 and unit.max() < 0.1
+    # Two variables mark the factor of safety: where it lies is less certain than where the others lie.
+    assert unit[[6, 8], 2].mean() > unit[:, 1].mean()
 
 
 def test_aligned_undoes_order_and_direction():

@@ -113,15 +113,14 @@ def test_straight_ignores_missing_answers_and_counts_recorded_codes():
     assert sim.straight(codes).tolist() == [True, False, True, True]
 
 
-def test_deviations_are_exact_where_they_should_be():
+def test_draws_are_exact_where_they_should_be():
     rng = np.random.default_rng(3)
-    covariance = np.array([[1.0, 0.5], [0.5, 2.0]])
     group = rng.integers(0, 3, 600)
     rows = np.arange(100)
-    found = sim._deviations(covariance, np.eye(3)[group], [rows], rng)
-    assert np.allclose(found[rows].mean(axis=0), 0) and np.allclose(np.cov(found[rows].T, ddof=0), covariance)
-    assert np.allclose(np.cov(found.T), covariance, atol=0.3)
-    alone = sim._deviations(covariance, np.eye(3)[group], [], rng)
+    found = sim.planned_draws(4, np.eye(3)[group], [rows], rng)
+    assert np.allclose(found[rows].mean(axis=0), 0) and np.allclose(np.cov(found[rows].T, ddof=0), np.eye(4))
+    assert np.allclose(np.cov(found.T), np.eye(4), atol=0.2) and not np.allclose(np.cov(found.T), np.eye(4), atol=1e-6)
+    alone = sim.planned_draws(4, np.eye(3)[group], [], rng)
     assert max(np.abs(alone[group == g].sum(axis=0)).max() for g in range(3)) < 1e-9
 
 
