@@ -106,6 +106,7 @@ def test_intraclass_correlations_are_as_intended(measured):
 def test_steps_bring_the_figures_nearer(study, claims, monkeypatch):
     monkeypatch.setattr(cal, "SEEDS", (1, 2))
     monkeypatch.setattr(cal, "STEPS", 5)
+    monkeypatch.setattr(cal, "WEIGHTED_FROM", 5)  # not in these steps
     off = []
     cal.calibrate(study, claims, lambda step, worst: off.append(worst))
     for kind, first, last in (("share", 0.05, 0.005), ("alpha", 0.01, 0.005), ("correlations", 0.01, 0.01)):
