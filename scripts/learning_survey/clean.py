@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from learning_survey import tables
+from learning_survey import people, tables
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.exports import read_sheet
 from learning_survey.labels import NUMBER, lookup, normalised
@@ -47,10 +47,8 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     tables.write(ledger_summary(ledger).to_pandas(), "clean.ledger_summary", table_folder, study)
     with tables.replacing(out / "ledger.csv") as temporary:
         ledger.with_columns(_harmless(c) for c in ("file", "column", "raw")).write_csv(temporary)
-    with tables.replacing(out / "schools.parquet") as temporary:
-        schools.write_parquet(temporary)
-    with tables.replacing(out / "clean.parquet") as temporary:
-        kept.write_parquet(temporary)
+    people.write(schools, "schools", out / "schools.parquet", study)
+    people.write(kept, "clean", out / "clean.parquet", study)
 
 
 _FIELDS = ("respondent", "school", "age", "gender", "group", "status")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from learning_survey import people
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.exports import Sheet, export_files, read_sheet
 from learning_survey.labels import Codes
-from learning_survey.tables import replacing
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
@@ -27,8 +27,7 @@ def ingest(study: Loaded, out: Path) -> None:
     """
     codes = Codes(study.instrument)
     frame = pl.concat([coded(read_sheet(path), study, codes) for path in export_files(study)])
-    with replacing(out) as temporary:
-        frame.write_parquet(temporary)
+    people.write(frame, "ingested", out, study)
 
 
 def coded(sheet: Sheet, study: Loaded, codes: Codes) -> pl.DataFrame:

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from learning_survey import people
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments
-from learning_survey.tables import replacing
 
 if TYPE_CHECKING:
     from learning_survey.config import Instrument, Loaded
@@ -37,8 +37,7 @@ def score(study: Loaded, clean: Path, out: Path) -> None:
         ) from None
     scores = scored(kept, instrument).insert_column(1, clusters(kept["school"], study).alias("cluster"))
     moments = moments_of(scores, instrument.item_ids + instrument.dimension_ids)
-    with replacing(out / "scores.parquet") as temporary:
-        scores.write_parquet(temporary)
+    people.write(scores, "scores", out / "scores.parquet", study)
     moments.save(out / "moments.npz")
 
 
