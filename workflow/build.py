@@ -47,8 +47,9 @@ def build(study: str | None, cores: str) -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            print("error: another build is running in this folder\n  Wait for it to end.", file=sys.stderr)
-            return 2
+            # Perhaps the last step of a build that was killed: it ends by itself.
+            print("Another build is running in this folder; waiting for it to end …", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         # The child holds the lock too, so that it stays locked while any part of the build lives.
         command = snakemake("--cores", cores, "--logger", "progress", *chosen(study))
         process = subprocess.Popen(command, cwd=ROOT, env=environment(), pass_fds=[lock.fileno()])

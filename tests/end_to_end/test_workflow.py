@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -119,6 +120,18 @@ def test_a_killed_build_resumes_to_the_same_bytes(bfi, copy, seconds):
     assert run.returncode == 0, run.stdout + run.stderr
     assert digests(folder, *RESULTS) == digests(bfi, *RESULTS)
     assert not list(folder.rglob("*.part"))
+
+
+def test_a_second_build_waits_for_the_first(bfi):
+    command = [sys.executable, "workflow/build.py", "--study", "bfi"]
+    lock = bfi / ".snakemake" / "build.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = subprocess.Popen(command, cwd=bfi, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        assert "waiting for it to end" in second.stderr.readline()
+        assert second.poll() is None
+    assert "Nothing to do" in second.communicate()[1]
+    assert second.returncode == 0
 
 
 def test_bad_input_ends_with_one_message_and_no_result(copy):
