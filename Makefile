@@ -3,9 +3,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 PYTHON ?= python3
 STUDY ?=
+NAME ?=
+EXPORTS ?=
+OPTIONS ?=
 BIN := .venv/bin
 
-.PHONY: build report plan test lint format bench calibration-check lock clean help
+.PHONY: build report plan study test lint format bench calibration-check lock clean help
 
 build: .venv/ready ## set up the environment and build the studies of config/config.yaml
 	@$(BIN)/python workflow/build.py
@@ -16,6 +19,10 @@ report: .venv/ready ## build one study: make report STUDY=bfi
 
 plan: .venv/ready ## say what would run and why, and run nothing
 	@$(BIN)/python workflow/build.py --plan $(if $(STUDY),--study $(STUDY))
+
+study: .venv/ready ## draft a study from exports: make study NAME=autumn EXPORTS="a.csv b.xlsx"
+	@test -n "$(NAME)" -a -n "$(EXPORTS)" || { echo "error: which name, which exports?"; echo '  make study NAME=<name> EXPORTS="<files>"; docs/new_study.md says more'; exit 2; }
+	@$(BIN)/python scripts/draft.py --name "$(NAME)" --exports $(EXPORTS) $(OPTIONS)
 
 test: .venv/ready ## run every test
 	@$(BIN)/python -m pytest

@@ -75,7 +75,12 @@ def frames(study: Loaded, *, seed: int = 1, n_schools: int = 30) -> dict[str, pd
         file = study.root / "config" / "published" / f"{study.published}.csv"
         published = pd.read_csv(file, dtype=str).set_index("claim_id").published.to_dict()
     level = {d: rng.uniform(0.35, 0.75) for d in study.instrument.dimension_ids}
-    made = _dimensions(study, rng, level, published) | _items(study, rng, level) | _loadings(study, rng, published)
+    made = (
+        _flow(study)
+        | _dimensions(study, rng, level, published)
+        | _items(study, rng, level)
+        | _loadings(study, rng, published)
+    )
     if study.key_stages:
         made |= _key_stages(study, rng, level)
     if study.gender:
@@ -105,6 +110,23 @@ def _about(name, value, half, bounds=(-np.inf, np.inf)):
 def _score(study, share):
     codes = study.instrument.response.codes
     return codes[0] + (codes[-1] - codes[0]) * share
+
+
+def _flow(study):
+    rows, left = [], 31_000
+    steps = [
+        ("test_status", "Test responses", 41, 0),
+        ("blank", "Fewer than 50% of the items answered", 880, 0),
+        ("straight_liners", "The same answer to items of both directions", 350, 0),
+        ("ages", "Age not a whole number from 5 to 18", 0, 52),
+        ("repeated_ids", "Other rows of a respondent whose most complete row is kept, as the study says", 7, 0),
+        ("gender", "Gender not recognised", 0, 0),
+    ]
+    for step, label, dropped, emptied in steps:
+        rows.append({"step": step, "label": label, "rows_in": left, "rows_dropped": dropped})
+        left -= dropped
+        rows[-1] |= {"rows_out": left, "cells_emptied": emptied}
+    return {"clean.flow": rows}
 
 
 def _dimensions(study, rng, level, published):

@@ -1,5 +1,6 @@
 """Paths for every test: the library is imported from ``scripts/``, as the steps do."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,3 +14,6 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import learning_survey  # noqa: E402, F401
 
 threadpoolctl.threadpool_limits(1)
+
+# Generated surveys are real studies to the pipeline; they have this key, unless a test takes it away.
+os.environ["LEARNING_SURVEY_KEY"] = "a key for surveys made by tests, not a secret"

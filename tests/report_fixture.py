@@ -66,7 +66,7 @@ def make_results(
 
 
 def _figures(study: Loaded) -> list[str]:
-    names = ["share_high", "items", "loadings"]
+    names = ["flow", "share_high", "items", "loadings"]
     for stage, own in (("key_stages", []), ("gender", []), ("schools", ["extremes"]), ("inspection", [])):
         names += [stage, *own] if stage in study.stages else []
     return names
@@ -89,6 +89,7 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         "describe.contrasts": [(d,) for d in dims if any(x.role and x.dimension == d for x in i.items)],
         "reliability.alpha": [(d,) for d in [*dims, "all"]],
         "reliability.items": [(x.dimension, x.id) for x in i.items],
+        "missing.items": [(x,) for x in items],
         "factors.adequacy": list(product(("dimensions", "items"), ("kmo", "bartlett", f"kmo:{dims[0]}"))),
         "factors.retention": list(product(("dimensions", "items"), (1, 2))),
         "factors.suggested": list(product(("dimensions", "items"), suggested)),

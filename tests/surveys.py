@@ -31,6 +31,7 @@ import polars as pl
 import yaml
 
 from learning_survey.config import Loaded, load_study
+from learning_survey.privacy import pseudonyms
 
 Shift = float | Mapping[str, float]
 
@@ -73,6 +74,15 @@ class Survey:
     def load(self) -> Loaded:
         return load_study(self.name, self.root)
 
+    def keyed(self, ids: Sequence[str | None], kind: str = "school") -> list[str | None]:
+        """The keyed pseudonyms of raw ids of schools, or of ``kind="respondent"``."""
+        return pseudonyms(self.load()).of(pl.Series(ids, dtype=pl.String), kind).to_list()
+
+    def label(self, school_id: str) -> str:
+        """The label, S01 onwards, that a school has in cleaned data and in results."""
+        schools = pl.read_parquet(self.processed / "schools.parquet")
+        return schools.filter(pseudonym=self.keyed([school_id])[0])["school"].item()
+
     def change(self, **keys: Any) -> None:
         """Set keys of the study's YAML; a mapping is merged into the one that is there, None removes the key."""
         content = _merged(yaml.safe_load(self.study_file.read_text(encoding="utf-8")), keys)
@@ -84,7 +94,7 @@ class Survey:
         for stage in stages:
             module = importlib.import_module(f"learning_survey.{stage}")
             if stage == "ingest":
-                module.ingest(study, self.processed / "ingested.parquet")
+                module.ingest(study, self.processed / "ingested.parquet", self.tables / "ingest")
             elif stage == "clean":
                 module.clean(study, self.processed / "ingested.parquet", self.processed, self.tables / "clean")
             elif stage == "score":

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from learning_survey.code import modules_of
 from learning_survey.errors import SurveyError
 from learning_survey.schemas import TABLES
+from learning_survey.tables import neutral
 from learning_survey.values import Row, Tables, read_rows
 
 if TYPE_CHECKING:
@@ -51,14 +52,15 @@ _TABLES = "{r}/tables/*.csv"
 # The workflow's rules in the order that data flow; a test holds this list against workflow/rules/.
 STEPS = {
     "simulate": Step(("config/calibration/{calibration}.yaml",), ("{raw}/*",)),
-    "ingest": Step(("{exports}",), ("{p}/ingested.parquet",)),
+    "ingest": Step(("{exports}",), ("{p}/ingested.parquet", "{r}/tables/ingest/*.csv")),
     "clean": Step(
         ("{p}/ingested.parquet", "{register}"),
-        ("{p}/clean.parquet", "{p}/schools.parquet", "{p}/ledger.csv", "{r}/tables/clean/*.csv"),
+        ("{p}/clean.parquet", "{p}/flags.parquet", "{p}/schools.parquet", "{p}/ledger.csv", "{r}/tables/clean/*.csv"),
     ),
     "score": Step(("{p}/clean.parquet",), ("{p}/scores.parquet", "{p}/moments.npz")),
     "describe": _analysis("describe"),
     "reliability": _analysis("reliability"),
+    "missing": _analysis("missing"),
     "factors": _analysis("factors", _PUBLISHED[0]),
     "key_stages": _analysis("key_stages"),
     "gender": _analysis("gender"),
@@ -298,5 +300,7 @@ def to_csv(study: Loaded, rows: list[dict[str, Any]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, ["study", "cohort", *rows[0]], lineterminator="\n")
     writer.writeheader()
-    writer.writerows({"study": study.id, "cohort": study.cohort} | row for row in rows)
+    for row in rows:
+        cells = {c: neutral(cell) if isinstance(cell, str) else cell for c, cell in row.items()}
+        writer.writerow({"study": study.id, "cohort": study.cohort} | cells)
     return out.getvalue()

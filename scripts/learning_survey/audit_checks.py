@@ -270,7 +270,7 @@ _EDGE = ".-+@"
 
 
 def _no_persons(audited: Audited) -> Check:
-    check = Check("no_persons", "no respondent's or school's id as received is anywhere in the results")
+    check = Check("no_persons", "no id as received, identifier or keyed pseudonym is anywhere in the results")
     words, phrases, numbers = _ids(audited)
     for path in audited.files:
         if audited.results not in path.parents:
@@ -292,18 +292,22 @@ def _no_persons(audited: Audited) -> Check:
 
 
 def _ids(audited: Audited) -> tuple[set[str], list[str], set[str]]:
-    """Raw ids of respondents and schools: single words, others (at most 500, sorted), and bare numbers.
+    """What must not be in the results: single words, others (at most 500, sorted), and bare numbers.
 
-    A bare number cannot be told from a count, and a plain word or anything under four characters not from prose.
-    Pseudonyms that schools have in the results are no raw ids, whatever they look like.
+    They are the ids of respondents and schools and the direct identifiers as the exports and the register have them,
+    and the keyed pseudonyms of the person-level files. A bare number cannot be told from a count, and a plain word or
+    anything under four characters not from prose. The labels that schools have in the results are no raw ids,
+    whatever they look like.
     """
     import polars as pl
 
+    from learning_survey.received import identifying
+
+    ids = identifying(audited.study)
     ingested = pl.read_parquet(audited.processed / "ingested.parquet", columns=["respondent", "school"])
-    ids = {str(x) for column in ingested for x in column.drop_nulls().unique()}
+    ids |= {x for column in ingested for x in column.drop_nulls().unique()}
     if (register := audited.processed / "schools.parquet").is_file() and audited.study.columns.school:
-        schools = pl.read_parquet(register, columns=["school", "school_id"])
-        ids = (ids | set(schools["school_id"])) - set(schools["school"])
+        ids -= set(pl.read_parquet(register, columns=["school"])["school"])
     numbers = {i for i in ids if i.isdigit()}
     telling = {i for i in ids - numbers if len(i) >= 4 and not i.isalpha()}
     words = {i for i in telling if _TOKEN.fullmatch(i) and i == i.strip(_EDGE)}

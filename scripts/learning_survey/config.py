@@ -5,13 +5,14 @@ An unknown key is an error that names the file, the key and the nearest valid on
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from learning_survey.errors import SurveyError, nearest
 
@@ -69,6 +70,7 @@ class Item(Strict):
     wording: str
     reversed: bool = False
     role: Literal["wanted", "experienced"] | None = None
+    response: Identifier | None = Field(default=None, description="one of 'responses'; without, it is 'response'")
 
 
 class Factor(Strict):
@@ -91,6 +93,9 @@ class Instrument(Strict):
     title: str
     wording_source: str = ""
     response: Response
+    responses: dict[Identifier, Response] = Field(
+        default={}, description="further response scales by name, for items with other labels"
+    )
     score: Scoring
     bands: list[Band] = Field(min_length=2)
     dimensions: list[Dimension] = Field(min_length=1)
@@ -111,6 +116,17 @@ class Instrument(Strict):
             if item.dimension not in known:
                 raise ValueError(
                     f"item '{item.id}' has unknown dimension '{item.dimension}'. {nearest(item.dimension, known)}"
+                )
+            if item.response and item.response not in self.responses:
+                raise ValueError(
+                    f"item '{item.id}' has unknown response '{item.response}'. {nearest(item.response, self.responses)}"
+                )
+        ends = (self.response.codes[0], self.response.codes[-1])
+        for name, scale in self.responses.items():
+            if (scale.codes[0], scale.codes[-1]) != ends or set(scale.codes) - set(self.response.codes):
+                raise ValueError(
+                    f"responses.{name} has codes {scale.codes}, response has {self.response.codes}: items that are"
+                    " averaged, and bands that hold for all of them, need one range of codes"
                 )
         for d in known:
             if len(self.items_of(d)) < max(2, self.score.min_items):
@@ -138,6 +154,11 @@ class Instrument(Strict):
     def reversed_ids(self) -> list[str]:
         return [i.id for i in self.items if i.reversed]
 
+    def response_of(self, item: str) -> Response:
+        """The response scale on which an item is answered."""
+        name = next(i.response for i in self.items if i.id == item)
+        return self.responses[name] if name else self.response
+
     @property
     def high_from(self) -> float:
         """The lowest dimension score that counts as high."""
@@ -153,25 +174,107 @@ class Instrument(Strict):
 # ---------------------------------------------------------------- study
 
 
+class Match(Strict):
+    """A column named by something else than its exact header.
+
+    ``pattern`` is a regular expression that the whole header fits; ``question`` is the question's text, compared
+    without case, spaces and punctuation; ``constant`` says that ``exports.constants`` states the value file by file.
+    """
+
+    pattern: str | None = None
+    question: str | None = None
+    constant: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Match:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("give one of 'pattern' and 'question'")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"the pattern '{self.pattern}' is no regular expression: {error}") from None
+        if self.question is not None and not self.question.strip():
+            raise ValueError("the question has no text")
+        return self
+
+
+# The tags stand in brackets so that they cannot be taken for keys where an error is placed.
+Header = Annotated[
+    Annotated[str, Tag("(text)")] | Annotated[Match, Tag("(match)")],
+    Discriminator(lambda value: "(match)" if isinstance(value, dict | Match) else "(text)"),
+]
+
+
+Delimiter = Literal["comma", "semicolon", "tab", "pipe"]
+HeaderRows = Literal["one_row", "two_rows", "three_rows"]
+
+
 class Exports(Strict):
-    """The raw files: glob patterns below ``folder`` and what an unanswered cell holds besides nothing."""
+    """The raw files: glob patterns below ``folder`` and what an unanswered cell holds besides nothing.
+
+    ``missing_values`` hold in every column, ``missing_labels`` are answers to items that count as none. A file may be
+    without the items and fields in ``optional``. ``constants`` gives fields the same value on all rows of the files
+    that a glob pattern matches.
+
+    ``encoding``, ``delimiter``, ``sheet`` and ``header`` state what a file does not tell: one value for all files, or
+    values by glob pattern, the first that fits. Without them each file is looked at, and refused where it is ambiguous.
+    """
 
     folder: str
     files: list[str] = Field(min_length=1)
     missing_values: list[str] = []
+    missing_labels: list[str] = []
+    optional: list[str] = []
+    constants: dict[str, dict[str, str]] = {}
+    encoding: str | dict[str, str] | None = Field(default=None, description="utf-8, utf-16, cp1252, mac_roman, …")
+    delimiter: Delimiter | dict[str, Delimiter] | None = None
+    sheet: str | dict[str, str] | None = Field(default=None, description="the sheet of a workbook with several")
+    header: HeaderRows | dict[str, HeaderRows] | None = None
 
 
 class Columns(Strict):
     """Column headers of the exports. An item's header is its id, or its wording, unless ``items`` says otherwise."""
 
-    respondent: str
-    school: str | None = None
-    age: str | None = None
-    gender: str | None = None
-    group: str | None = None
-    status: str | None = None
-    items: dict[str, str] = {}
-    ignore: list[str] = []
+    respondent: Header | None = None
+    school: Header | None = None
+    age: Header | None = None
+    gender: Header | None = None
+    group: Header | None = None
+    status: Header | None = None
+    consent: Header | None = Field(default=None, description="what the respondent agreed to; see clean.consent")
+    seconds: Header | None = Field(default=None, description="seconds taken to answer the items")
+    year_group: Header | None = Field(default=None, description="school year; see years in key_stages.levels")
+    birth_date: Header | None = Field(default=None, description="date of birth; see clean.birth_date_format")
+    items: dict[str, Header] = {}
+    ignore: list[Header] = []
+    identifiers: list[Header] = Field(
+        default=[], description="columns that could identify someone: dropped at the first read and never written"
+    )
+
+
+# What an export says of a respondent besides the answers, in the order of columns in ``ingested.parquet``.
+FIELDS = tuple(name for name in Columns.model_fields if name not in ("items", "ignore", "identifiers"))
+
+
+class Key(Strict):
+    """Where the key of the pseudonyms is: in a file outside the project's folder, or in an environment variable.
+
+    ``public`` takes a key that everyone has, for data that everyone has: exports in ``tests/data``, and a reason.
+    """
+
+    file: str | None = Field(default=None, description="a path; a relative one starts from the project's folder")
+    env: str = Field(default="LEARNING_SURVEY_KEY", description="the variable that holds the key, without key.file")
+    public: bool = False
+    public_data: str = Field(default="", description="why nobody can be harmed: where the data are public already")
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Key:
+        if self.public and not self.public_data.strip():
+            raise ValueError("public: say under public_data why the data need no key of their own")
+        if self.public and self.file:
+            raise ValueError("public: a study has a key file or the public key, not both")
+        return self
 
 
 class Register(Strict):
@@ -191,6 +294,7 @@ class Level(Strict):
     label: str
     ages: tuple[int, int] | None = None
     values: list[str] = []
+    years: list[str] = Field(default=[], description="labels of columns.year_group that mean this level")
     stage: str | None = None
 
 
@@ -233,15 +337,39 @@ class Ages(Strict):
     max: int
 
 
+class CarelessRule(Strict):
+    """One index of careless responding: from where it flags a respondent, and what becomes of the flagged."""
+
+    threshold: float | None = Field(default=None, ge=0, description="the default of docs/methods/cleaning.md if absent")
+    action: Literal["flag", "drop", "off"] = "flag"
+
+
+class Careless(Strict):
+    """Indices of careless responding; docs/methods/cleaning.md has their formulas, units and sources."""
+
+    longest_run: CarelessRule = CarelessRule()
+    irv: CarelessRule = CarelessRule()
+    even_odd: CarelessRule = CarelessRule()
+    mahalanobis: CarelessRule = CarelessRule()
+    seconds_per_item: CarelessRule = CarelessRule()
+
+
 class Cleaning(Strict):
     """What leaves the data. Each rule is applied in the order given here and writes to the ledger."""
 
     test_status: list[str] = []
-    drop_duplicates: bool = True
+    consent: list[str] = Field(default=[], description="values of columns.consent that consent; others are dropped")
+    drop_duplicates: bool = Field(default=True, description="drop repeats of an identical row")
+    repeated_ids: Literal["keep", "first", "last", "most_complete"] = Field(
+        default="keep", description="which row stays of a respondent with different answers"
+    )
     min_answered: float = Field(default=0.5, ge=0, le=1, description="least share of items answered")
     straight_liners: Literal["drop", "flag", "keep"] = "flag"
+    unknown_school: Literal["error", "drop"] = Field(default="error", description="a school not in the register")
     ages: Ages | None = None
+    birth_date_format: str = Field(default="%Y-%m-%d", description="of columns.birth_date, as strftime writes it")
     require: list[Literal["school", "age", "group", "gender"]] = []
+    careless: Careless = Careless()
 
 
 class FactorPlan(Strict):
@@ -303,6 +431,8 @@ class Study(Strict):
     report: Identifier
     source: str = ""
     survey_date: date | None = None
+    draft: bool = Field(default=False, description="drafted from exports; a person must confirm it before it runs")
+    confirm: list[str] = Field(default=[], description="what a person must confirm in a draft")
     exports: Exports
     columns: Columns
     register_: Register | None = Field(default=None, alias="register")
@@ -313,17 +443,30 @@ class Study(Strict):
     schools: SchoolPlan | None = None
     inspection: InspectionPlan | None = None
     resampling: Resampling = Resampling()
+    key: Key = Key()
     min_group: int = Field(
         default=10, ge=1, description="smallest number of students that a published cell may rest on"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_constants(cls, content: Any) -> Any:
+        """A field that ``exports.constants`` states needs no column: ``{constant: true}`` stands in its place."""
+        exports, columns = (content.get(k) for k in ("exports", "columns")) if isinstance(content, dict) else (0, 0)
+        constants = exports.get("constants") if isinstance(exports, dict) else None
+        if not isinstance(constants, dict) or not isinstance(columns, dict):
+            return content
+        stated = {f for fields in constants.values() if isinstance(fields, dict) for f in fields if f in FIELDS}
+        new = {f: {"constant": True} for f in FIELDS if f in stated and columns.get(f) is None}
+        return {**content, "columns": {**columns, **new}}
 
     @model_validator(mode="after")
     def _complete(self) -> Study:
         needs = [
             (
                 self.key_stages and self.key_stages.source == "age",
-                self.columns.age,
-                "key_stages from age need columns.age",
+                self.columns.age or self.columns.birth_date or self.columns.year_group,
+                "key_stages from age need columns.age, columns.birth_date or columns.year_group",
             ),
             (
                 self.key_stages and self.key_stages.source == "column",
@@ -339,11 +482,20 @@ class Study(Strict):
             ),
             (self.synthetic, self.calibration, "a synthetic study needs 'calibration'"),
             (self.clean.test_status, self.columns.status, "clean.test_status needs columns.status"),
+            (self.clean.consent, self.columns.consent, "clean.consent needs columns.consent"),
+            (self.columns.consent, self.clean.consent, "columns.consent needs clean.consent, the values that consent"),
+            (self.columns.birth_date, self.survey_date, "columns.birth_date needs survey_date"),
+            (self.clean.unknown_school == "drop", self.register_, "clean.unknown_school: drop needs a register"),
+            (
+                self.columns.year_group,
+                self.key_stages and any(level.years for level in self.key_stages.levels),
+                "columns.year_group needs years in the levels of key_stages",
+            ),
             *(
                 (field in self.clean.require, given, f"clean.require: {field} needs {place}")
                 for field, given, place in (
                     ("school", self.columns.school, "columns.school"),
-                    ("age", self.columns.age, "columns.age"),
+                    ("age", self.columns.age or self.columns.birth_date, "columns.age"),
                     ("group", self.key_stages, "key_stages"),
                     ("gender", self.gender, "gender"),
                 )
@@ -363,7 +515,7 @@ class Study(Strict):
             "schools": self.schools,
             "inspection": self.inspection,
         }
-        return ["describe", "reliability", "factors"] + [name for name, plan in optional.items() if plan]
+        return ["describe", "reliability", "missing", "factors"] + [name for name, plan in optional.items() if plan]
 
     @property
     def cohort(self) -> str:
@@ -419,11 +571,24 @@ def load_project(root: Path = Path()) -> Project:
 
 def _fits(study: Study, instrument: Instrument, path: Path) -> None:
     """Raise where the study names what its instrument does not have."""
-    for item in study.columns.items:
-        if item not in instrument.item_ids:
-            raise SurveyError(
-                f"columns.items: unknown item '{item}'", where=path, remedy=nearest(item, instrument.item_ids)
-            )
+    fields = [field for field in FIELDS if field != "respondent"]
+    named = [
+        *(("columns.items: unknown item", item, instrument.item_ids) for item in study.columns.items),
+        *(
+            ("exports.optional: unknown item or field", name, [*instrument.item_ids, *FIELDS])
+            for name in study.exports.optional
+        ),
+        *(("exports.constants: unknown field", f, fields) for c in study.exports.constants.values() for f in c),
+    ]
+    for problem, name, known in named:
+        if name not in known:
+            raise SurveyError(f"{problem} '{name}'", where=path, remedy=nearest(name, known))
+    stated = {field for fields in study.exports.constants.values() for field in fields}
+    headers = {f"columns.{field}": getattr(study.columns, field) for field in FIELDS if field not in stated}
+    headers |= {f"columns.items.{item}": header for item, header in study.columns.items.items()}
+    for place, header in headers.items():
+        if isinstance(header, Match) and header.constant:
+            raise SurveyError(f"{place}: no file states it", where=path, remedy="State it under exports.constants.")
     if study.factors.dimension_factors >= len(instrument.dimensions):
         raise SurveyError(
             f"factors.dimension_factors is {study.factors.dimension_factors}"
@@ -446,16 +611,31 @@ def read_model(path: Path, model: type[Strict]) -> Any:
         ) from None
     if not isinstance(content, dict):
         raise SurveyError("holds no keys", where=path, remedy="Compare it with another file in the same folder.")
+    if model is Study:
+        _confirmed(content, path)
     try:
         return model.model_validate(content)
     except ValidationError as error:
         raise SurveyError(*_first(error, model), where=path, remedy=_remedy(error, model)) from None
 
 
+def _confirmed(content: dict[str, Any], path: Path) -> None:
+    """Raise for a draft: a person has not said yet that it is right."""
+    questions = content.get("confirm") or []
+    if content.get("draft") or questions:
+        listed = [str(q) for q in questions] if isinstance(questions, list) else [str(questions)]
+        raise SurveyError(
+            "\n  - ".join(["is a draft; to be confirmed by a person:", *(listed or ["everything in it"])]),
+            where=path,
+            remedy="Check each in the file and its instrument, correct what is wrong, then remove"
+            " 'draft' and 'confirm'.",
+        )
+
+
 def _first(error: ValidationError, model: type[Strict]) -> tuple[str]:
     lines = []
     for e in error.errors():
-        place = ".".join(str(p) for p in e["loc"])
+        place = ".".join(str(p) for p in e["loc"] if not str(p).startswith("("))
         lines.append("unknown key" if e["type"] == "extra_forbidden" else e["msg"].removeprefix("Value error, "))
         lines[-1] = f"{place}: {lines[-1]}" if place else lines[-1]
     return ("; ".join(lines),)
@@ -475,20 +655,23 @@ def _keys_at(model: Any, place: tuple[int | str, ...]) -> list[str]:
     schema = model.model_json_schema()
 
     def resolve(node: dict[str, Any]) -> dict[str, Any]:
-        while "$ref" in node or "anyOf" in node or "allOf" in node:
+        while {"$ref", "anyOf", "allOf"} & set(node) or ("oneOf" in node and "discriminator" not in node):
             if "$ref" in node:
                 node = schema["$defs"][node["$ref"].split("/")[-1]]
             else:
-                options = node.get("anyOf") or node["allOf"]
-                node = next((o for o in options if o.get("type") != "null"), {})
+                options = node.get("anyOf") or node.get("allOf") or node["oneOf"]
+                node = next((o for o in options if "$ref" in o or o.get("type") not in ("null", "string")), {})
         return node
 
     node: dict[str, Any] = schema
     for part in place:
+        if str(part).startswith("("):
+            continue  # which of two kinds a value is, not a key
         node = resolve(node)
         if "discriminator" in node:
             # A list of several models: the place names the one that was chosen, not a key.
             node = {"$ref": node["discriminator"]["mapping"].get(str(part), "")}
             continue
-        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+        inner = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+        node = node.get("items", {}) if isinstance(part, int) else inner if isinstance(inner, dict) else {}
     return list(resolve(node).get("properties", {}))

@@ -80,9 +80,9 @@ def item_distribution(students: Students, instrument: Instrument, level: float, 
 
 def answer_label(instrument: Instrument, item: Item, code: int) -> str:
     """The answer that scores ``code``: for a reversed item, the label at the other end of the scale."""
-    codes = instrument.response.codes
-    recorded = codes[0] + codes[-1] - code if item.reversed else code
-    return instrument.response.labels.get(recorded, [str(recorded)])[0]
+    response = instrument.response_of(item.id)
+    recorded = response.codes[0] + response.codes[-1] - code if item.reversed else code
+    return response.labels.get(recorded, [str(recorded)])[0]
 
 
 def dimensions(students: Students, instrument: Instrument, level: float, min_group: int) -> pd.DataFrame:

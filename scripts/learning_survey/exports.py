@@ -1,39 +1,67 @@
 """Raw exports as text: which files a study has, and the rows of one file with the line that each came from.
 
 Everything is text here; meaning is given in ``ingest``. A file that cannot be read is a SurveyError that says what the
-file is instead and where it breaks.
+file is instead and where it breaks. Nothing is guessed: what cannot be told from the file itself, the study states
+under ``exports`` (``encoding``, ``delimiter``, ``sheet``, ``header``), and what was found is in ``Sheet.detected``.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
+from learning_survey import data_files, headers, text_files, workbooks
 from learning_survey.errors import SurveyError
+from learning_survey.kinds import FORMATS, SAVE_AGAIN, format_of
+from learning_survey.text_files import Text
 
 if TYPE_CHECKING:
-    from learning_survey.config import Loaded
+    from learning_survey.config import Exports, Loaded
 
-SAVE_AGAIN = "Export it again, as CSV (UTF-8, separated by commas) or XLSX."
+
+@dataclass(frozen=True)
+class Detected:
+    """How a file is written. What a format does not have is ""."""
+
+    format: str = ""  # CSV, TSV, XLSX, XLS, ODS, SPSS, Parquet
+    sheet: str = ""
+    encoding: str = ""
+    delimiter: str = ""  # comma, semicolon, tab, pipe; none where there is one column
+    quote: str = ""  # double or single
+    line_end: str = ""  # LF, CRLF, CR, or several
+    header_rows: int = 1  # 0 where names are part of the format
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One file: header cells, trimmed, and rows as text.
+    """One file: a name for each column, trimmed, and rows as text.
 
-    ``rows`` has ``line``, the number that a spreadsheet shows beside the row, and ``0``, ``1``, … for the cells under
-    each header. Rows without any text are left out; they count as lines. A cell without text is null.
+    ``questions`` has what was asked in each column, "" where the file does not say. ``rows`` has ``line``, the number
+    that a spreadsheet shows beside the row (where names are part of the format, as if they were in line 1), and ``0``,
+    ``1``, … for the cells under each header. Rows without any text are left out; they count as lines. A cell without
+    text is null.
     """
 
     path: Path
     header: list[str]
     rows: pl.LazyFrame
+    questions: list[str] = field(default_factory=list)
+    detected: Detected = Detected()
+    text: Text | None = None
+
+    def __post_init__(self) -> None:
+        if not self.questions:
+            object.__setattr__(self, "questions", [""] * len(self.header))
+
+    def close(self) -> None:
+        """Remove what was written to read the file; ``rows`` are of no use after that."""
+        if self.text:
+            self.text.close()
 
 
 def export_files(study: Loaded) -> list[Path]:
@@ -71,10 +99,34 @@ def export_files(study: Loaded) -> list[Path]:
     return sorted(found)
 
 
-def read_sheet(path: Path) -> Sheet:
-    """Read a CSV file (UTF-8, commas) or the one filled sheet of an XLSX workbook as text.
+def read_export(path: Path, study: Loaded) -> Sheet:
+    """Read an export of ``study`` with what its file states under ``exports``; see ``read_sheet``."""
+    if FORMATS.get(path.suffix.lower()) == "SPSS" and path.is_file():
+        data_files.survives(path)
+    return read_sheet(path, study.exports, texts_of(study), path.relative_to(study.export_folder).as_posix())
 
-    Raises SurveyError for a file that is missing, empty, of another kind, cut short or not a rectangle.
+
+def texts_of(study: Loaded) -> list[str]:
+    """Labels, headers and wordings of the study and its instrument: texts that its exports may hold."""
+    texts: list[str] = []
+    waiting: list[Any] = [study.instrument.model_dump(), study.columns.model_dump(), study.exports.missing_values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+    return texts
+
+
+def read_sheet(path: Path, stated: Exports | None = None, known: Iterable[str] = (), name: str = "") -> Sheet:
+    """Read one file as text: CSV or TSV, a workbook, an SPSS or a Parquet file.
+
+    ``stated`` is what the study says of its exports and ``known`` its texts, evidence where bytes alone do not tell;
+    ``name`` is the file's path below the folder of exports. Raises SurveyError for a file that is missing, empty, of
+    another kind than its name says, cut short, not a rectangle, or written in a way that cannot be told.
     """
     try:
         with path.open("rb") as file:
@@ -85,115 +137,76 @@ def read_sheet(path: Path) -> Sheet:
         ) from None
     if not head.strip():
         raise SurveyError("the file is empty", where=path, remedy="Export it again, or take it out of the folder.")
-    workbook = path.suffix.lower() in (".xlsx", ".xlsm")
-    _expect(path, head, workbook)
-    sheet = _workbook(path) if workbook else _csv(path)
+    says = {
+        key: value
+        for key in ("encoding", "delimiter", "sheet", "header")
+        if (value := _for_file(getattr(stated, key, None), name or path.name))
+    }
+    kind = format_of(path, head)
+    if kind == "text":
+        sheet = _text(path, says, known)
+    elif kind == "SPSS":
+        names, questions, encoding, cells = data_files.spss(path)
+        sheet = _typed(path, names, cells.lazy(), Detected("SPSS", encoding=encoding, header_rows=0), questions)
+    elif kind == "Parquet":
+        sheet = _typed(path, *data_files.parquet(path), Detected("Parquet", header_rows=0))
+    else:
+        sheet = _workbook(path, kind, says)
     if sheet.rows.head(1).collect().is_empty():
+        sheet.close()
         raise SurveyError("has a header and no rows", where=path, remedy=SAVE_AGAIN)
     return sheet
 
 
-def _expect(path: Path, head: bytes, workbook: bool) -> None:
-    """Raise where the first bytes belong to another kind of file than the name says."""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
-    zipped = head.startswith(b"PK\x03\x04")
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<script")):
-        problem = "is a web page, not an export (a sign-in page, perhaps)"
-    elif not workbook and path.suffix.lower() != ".csv":
-        problem = f"'{path.suffix}' is not a kind of file that can be read"
-    elif workbook and not zipped:
-        problem = "is not an XLSX workbook, whatever its name says"
-    elif not workbook and zipped:
-        problem = "is a workbook or an archive with the name of a CSV file"
-    elif not workbook and head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        problem = "is encoded as UTF-16, not UTF-8"
-    elif not workbook and b"\x00" in head:
-        problem = "is not text: it holds binary data"
-    elif not workbook and b"\n" not in head and b"\r" in head:
-        problem = "has line ends that only old Macs use"
-    else:
-        return
-    raise SurveyError(problem, where=path, remedy=SAVE_AGAIN)
+def _for_file(value: str | dict[str, str] | None, name: str) -> str | None:
+    """What the study states for one file: one value for all, or by patterns of names, the first that fits."""
+    if not isinstance(value, dict):
+        return value
+    fits = (v for p, v in value.items() if fnmatchcase(name, p) or fnmatchcase(name.rpartition("/")[2], p))
+    return next(fits, None)
 
 
-def _csv(path: Path) -> Sheet:
+def _text(path: Path, says: dict[str, str], known: Iterable[str]) -> Sheet:
+    text = text_files.open_text(path, says.get("encoding"), says.get("delimiter"), known)
     try:
-        header, records, lines = _header(path)
-        if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-            raise SurveyError(
-                "cells are separated by semicolons, tabs or bars, not by commas", where=path, remedy=SAVE_AGAIN
-            )
-        _rectangle(path, len(header))
-        rows = pl.scan_csv(
-            path,
-            skip_lines=lines,
-            has_header=True,
-            infer_schema=False,
-            new_columns=[str(k) for k in range(len(header))],
-            row_index_name="line",
-            row_index_offset=records + 2,
-        )
-        # One pass over the whole file, to meet here whatever makes it unreadable. Nothing is kept.
-        rows.select(pl.all().count()).collect(engine="streaming")
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, csv.Error) as error:
-        line = _misencoded(path)
-        problem = "is not encoded as UTF-8" if line else f"cannot be read as CSV: {str(error).splitlines()[0]}"
-        raise SurveyError(problem, where=f"{path}, line {line}" if line else path, remedy=SAVE_AGAIN) from None
-    return Sheet(path, _trimmed(header), _filled(rows, len(header)))
+        first = text_files.first_rows(text, headers.SAMPLE)
+        width = len(first[0][2])
+        seen = [(row + [""] * width)[:width] for _, _, row in first]
+        found = headers.understand(seen, says.get("header"))
+        records, lines, _ = first[found.rows - 1]
+        rows = text_files.scan(text, width, records + 1, lines)
+    except BaseException:
+        text.close()
+        raise
+    detected = Detected(
+        format="TSV" if text.delimiter == "\t" else "CSV",
+        encoding=text.encoding,
+        delimiter=text.delimiter_name,
+        quote="single" if text.quote == "'" else "double",
+        line_end=text.line_end,
+        header_rows=found.rows,
+    )
+    return Sheet(path, found.names, _filled(rows, width), found.questions, detected, text)
 
 
-def _header(path: Path) -> tuple[list[str], int, int]:
-    """The first row with any text, and the rows and the lines of text before it."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader, lines = csv.reader(file), 0
-        for records, row in enumerate(reader):
-            if any(cell.strip() for cell in row):
-                return row, records, lines
-            lines = reader.line_num
-    raise SurveyError("the file is empty", where=path, remedy=SAVE_AGAIN)
-
-
-def _workbook(path: Path) -> Sheet:
-    import fastexcel
-
-    try:
-        book = fastexcel.read_excel(path)
-        sheets = {}
-        for name in book.sheet_names:
-            sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
-            if sheet.height:
-                sheets[name] = sheet
-        if len(sheets) > 1:
-            raise SurveyError(
-                f"has {len(sheets)} sheets with data: {', '.join(sheets)}",
-                where=path,
-                remedy="Keep the answers in one sheet; save other sheets as files of their own.",
-            )
-        if not sheets:
-            raise SurveyError("the workbook is empty", where=path, remedy=SAVE_AGAIN)
-        errors = next(iter(sheets.values())).to_arrow_with_errors()[1]
-        cells = next(iter(sheets.values())).to_polars()
-    except fastexcel.FastExcelError as error:
-        reason = str(error).splitlines()[0]
-        raise SurveyError(f"cannot be read as a workbook ({reason})", where=path, remedy=SAVE_AGAIN) from None
-    if errors and errors.errors:
-        row = errors.errors[0].position[0] + 1
-        raise SurveyError(
-            "a cell holds an error instead of a value",
-            where=f"{path}, line {row}",
-            remedy="Replace formulas by their values and save the workbook again.",
-        )
-    names = [str(k) for k in range(cells.width)]
-    frame = cells.rename(dict(zip(cells.columns, names, strict=True))).with_row_index("line", 1)
-    filled = _filled(frame.lazy(), len(names)).collect()
+def _workbook(path: Path, kind: str, says: dict[str, str]) -> Sheet:
+    name, cells = workbooks.cells_of(path, says.get("sheet"))
+    filled = _filled(cells.lazy(), cells.width - 1).collect()
     if filled.is_empty():
         raise SurveyError("the workbook is empty", where=path, remedy=SAVE_AGAIN)
-    header = _trimmed(filled.drop("line").row(0))
-    return Sheet(path, header, filled[1:].lazy())
+    first = [[cell or "" for cell in row] for row in filled.drop("line").head(headers.SAMPLE).rows()]
+    found = headers.understand(first, says.get("header"))
+    detected = Detected(kind, sheet=name, header_rows=found.rows)
+    return Sheet(path, found.names, filled[found.rows :].lazy(), found.questions, detected)
 
 
-def _trimmed(cells: Iterable[str | None]) -> list[str]:
-    return [" ".join((cell or "").split()) for cell in cells]
+def _typed(
+    path: Path, names: list[str], rows: pl.LazyFrame, detected: Detected, questions: Iterable[str] = ()
+) -> Sheet:
+    trimmed = [" ".join(name.split()) for name in names]
+    if not trimmed:
+        raise SurveyError("has no columns", where=path, remedy=SAVE_AGAIN)
+    return Sheet(path, trimmed, _filled(rows, len(names)), list(questions), detected)
 
 
 def _filled(rows: pl.LazyFrame, width: int) -> pl.LazyFrame:
@@ -201,55 +214,3 @@ def _filled(rows: pl.LazyFrame, width: int) -> pl.LazyFrame:
     cells = [pl.col(str(k)).str.strip_chars() for k in range(width)]
     rows = rows.with_columns(pl.when(c != "").then(c).name.keep() for c in cells)
     return rows.filter(pl.any_horizontal(pl.col(str(k)).is_not_null() for k in range(width)))
-
-
-def _rectangle(path: Path, width: int) -> None:
-    """Raise where a row has more or fewer cells than the header: a shifted row would move answers to other items.
-
-    Counts separators outside quotation marks, one block of bytes at a time. Blank lines are no rows.
-    """
-    rows, commas, started, quoted = 0, 0, b"", False  # rows ended; of the row under way: commas, first bytes, quotes
-    with path.open("rb") as file:
-        while block := file.read(1 << 24):
-            data = np.frombuffer(block, np.uint8)
-            marks = (data == ord(",")) | (data == ord("\n"))
-            if quoted or b'"' in block:
-                inside = np.bitwise_xor.accumulate((data == ord('"')).view(np.uint8)) ^ quoted
-                marks &= inside == 0
-                quoted = bool(inside[-1])
-            at = np.flatnonzero(marks)
-            ends = np.flatnonzero(data[at] == ord("\n"))
-            counts = np.diff(ends, prepend=-1) - 1
-            counts[:1] += commas
-            for k in np.flatnonzero(counts != width - 1):
-                start = at[ends[k - 1]] + 1 if k else 0
-                if counts[k] or (started if k == 0 else b"") + block[start : at[ends[k]]].strip():
-                    _ragged(path, rows + int(k) + 1, int(counts[k]) + 1, width)
-            last = at[ends[-1]] + 1 if len(ends) else 0
-            commas = (0 if len(ends) else commas) + int((at >= last).sum())
-            started = (b"" if len(ends) else started) + block[last : last + 64].strip()
-            rows += len(ends)
-    if quoted:
-        raise SurveyError("a quotation mark is not closed", where=path, remedy=SAVE_AGAIN)
-    if (started or commas) and commas != width - 1:
-        _ragged(path, rows + 1, commas + 1, width)
-
-
-def _ragged(path: Path, line: int, cells: int, width: int) -> None:
-    raise SurveyError(
-        f"has {cells} cell{'s' if cells > 1 else ''} under {width} header{'s' if width > 1 else ''}",
-        where=f"{path}, line {line}",
-        remedy="A comma inside an answer needs quotation marks around it; a row cut short needs the rest. "
-        + SAVE_AGAIN,
-    )
-
-
-def _misencoded(path: Path) -> int:
-    """The first line that is not UTF-8, or 0."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 0

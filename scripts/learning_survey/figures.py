@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning_survey import plots, style, tables
+from learning_survey import flow_figure, plots, style, tables
 from learning_survey.errors import SurveyError
 from learning_survey.shown import (
     Shown,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # Figure, the stage that a study must have for it, and the tables that it shows; in the order of the report.
 FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "flow": ("clean", ("clean.flow",)),
     "share_high": ("describe", ("describe.dimensions",)),
     "items": ("describe", ("describe.items", "describe.item_distribution")),
     "loadings": ("factors", ("factors.loadings",)),
@@ -47,7 +48,7 @@ FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def names(study: Study | Loaded) -> list[str]:
     """The figures that apply to a study, in the order of the report."""
-    return [name for name, (stage, _) in FIGURES.items() if stage in study.stages]
+    return [name for name, (stage, _) in FIGURES.items() if stage in ("clean", *study.stages)]
 
 
 def make(study: Loaded, folder: Path, out: Path) -> None:
@@ -333,6 +334,7 @@ def listed(parts: list[str]) -> str:
 
 
 WORDS: dict[str, Callable[[Shown], tuple[str, str]]] = {
+    "flow": flow_figure.words,
     "share_high": share_high,
     "items": items,
     "loadings": loadings,

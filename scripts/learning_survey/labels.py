@@ -5,19 +5,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from learning_survey.config import Instrument
 from learning_survey.errors import SurveyError
 
+if TYPE_CHECKING:
+    from learning_survey.config import Instrument, Response
+
 NUMBER = re.compile(r"([+-]?\d+)(?:\.0*)?")
+DECIMAL = re.compile(r"[+-]?\d*[.,]\d+|[+-]\d+")  # without its point or sign it would be another number
+# What is typed for an apostrophe. Unicode counts some of these as letters or as accents, not as punctuation.
+APOSTROPHES = dict.fromkeys(map(ord, "'’‘‛ʼʻʹ′`´ˋˊ＇"), "'")
 
 
 def normalised(text: str) -> str:
     """``text`` without case, spaces and punctuation; a text of nothing else loses only case and outer spaces.
 
-    Letters with accents stay different from those without. Symbols such as ``+`` are kept.
+    All apostrophes are one, and all Unicode forms of a letter are one (NFKC). Letters with accents stay different from
+    those without. Symbols such as ``+`` are kept.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    folded = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).casefold()
+    folded = unicodedata.normalize("NFKC", folded).strip()
     return "".join(c for c in folded if unicodedata.category(c)[0] not in "PZC") or folded
 
 
@@ -38,21 +46,54 @@ def lookup(meanings: Iterable[tuple[str, Iterable[str]]], where: object) -> dict
     return known
 
 
-class Codes:
-    """Labels of a response scale → codes."""
+def whole_number(text: str) -> int | None:
+    """The whole number that ``text`` is (``4``, ``-9``, ``4.0``), or None."""
+    number = NUMBER.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    return int(number[1]) if number else None
 
-    def __init__(self, instrument: Instrument) -> None:
-        pairs = [(str(code), labels) for code, labels in instrument.response.labels.items()]
-        self._labels = lookup(pairs, f"instrument '{instrument.id}', response.labels")
+
+class Labels:
+    """Which texts are the same as one of ``labels``: equal normalised, or the same whole number."""
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self._known = {_key(label) for label in labels}
+
+    def __contains__(self, text: str) -> bool:
+        return _key(text) in self._known
+
+
+def _key(text: str) -> str | int:
+    if (number := whole_number(text)) is not None:
+        return number
+    plain = unicodedata.normalize("NFKC", text).strip()
+    return plain if DECIMAL.fullmatch(plain) else normalised(text)
+
+
+class Codes:
+    """Labels of a response scale → codes: the instrument's ``response``, or the one of ``responses`` called ``scale``.
+
+    ``known`` lists the labels, ``range`` says which numbers are valid. Raises SurveyError when one label has two codes.
+    """
+
+    def __init__(self, instrument: Instrument, scale: str | None = None) -> None:
+        response: Response = instrument.responses[scale] if scale else instrument.response
+        self.key = f"responses.{scale}.labels" if scale else "response.labels"
+        pairs = [(str(code), labels) for code, labels in response.labels.items()]
+        self._labels = lookup(pairs, f"instrument '{instrument.id}', {self.key}")
         self._exact = {label.strip().casefold(): int(code) for code, labels in pairs for label in labels}
-        self._valid = set(instrument.response.codes)
+        self._valid = set(response.codes)
         self.known = [label for _, labels in pairs for label in labels]
+        first, last = response.codes[0], response.codes[-1]
+        whole = response.codes == [*range(first, last + 1)]
+        self.range = f"{first}..{last}" if whole else ", ".join(map(str, response.codes))
 
     def of(self, text: str) -> int | None:
         """The code that ``text`` stands for: a label first, then a number that is a valid code; else None."""
         if (code := self._exact.get(text.strip().casefold())) is not None:
             return code
-        if number := NUMBER.fullmatch(unicodedata.normalize("NFKC", text).strip()):
-            return int(number[1]) if int(number[1]) in self._valid else None
+        if (number := whole_number(text)) is not None:
+            return number if number in self._valid else None
+        if DECIMAL.fullmatch(unicodedata.normalize("NFKC", text).strip()):
+            return None
         found = self._labels.get(normalised(text))
         return None if found is None else int(found)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError
 from learning_survey.tables import replacing
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from learning_survey.config import Loaded
 
-FILES = ("ingested", "clean", "schools", "scores")
+FILES = ("ingested", "clean", "flags", "schools", "scores")
 
 
 def write(frame: pl.DataFrame, file: str, path: Path, study: Loaded) -> None:
@@ -51,7 +52,7 @@ def schema(file: str, study: Loaded) -> DataFrameSchema:
     low, high = instrument.response.codes[0], instrument.response.codes[-1]
     text = column(pl.String)
     line = {"file": column(pl.String, required=True), "line": column(pl.Int32, pa.Check.gt(1), required=True)}
-    codes = {i: column(pl.Int8, pa.Check.isin(instrument.response.codes)) for i in instrument.item_ids}
+    codes = {i: column(pl.Int8, pa.Check.isin(instrument.response_of(i).codes)) for i in instrument.item_ids}
     ages = study.clean.ages
     person = {
         "age": column(pl.Int16, pa.Check.in_range(ages.min, ages.max) if ages else pa.Check.ge(0)),
@@ -61,13 +62,27 @@ def schema(file: str, study: Loaded) -> DataFrameSchema:
     columns = {
         "ingested": {
             **line,
-            **dict.fromkeys(("respondent", "school", "age", "gender", "group", "status"), text),
+            **dict.fromkeys(FIELDS, text),
             **codes,
+        },
+        "flags": {
+            **line,
+            "longest_run": column(pl.Int16, pa.Check.ge(1)),
+            "irv": column(pl.Float64, pa.Check.ge(0)),
+            "even_odd": column(pl.Float64, pa.Check.in_range(-1, 1 + 1e-9)),
+            "mahalanobis": column(pl.Float64, pa.Check.ge(0)),
+            "seconds_per_item": column(pl.Float64, pa.Check.ge(0)),
+            "mahalanobis_p": column(pl.Float64, pa.Check.in_range(0, 1)),
+            **dict.fromkeys(
+                (f"flag_{i}" for i in ("longest_run", "irv", "even_odd", "mahalanobis", "seconds_per_item")),
+                column(pl.Boolean),
+            ),
+            "kept": column(pl.Boolean, required=True),
         },
         "clean": {**line, "respondent": text, "school": text, **person, **codes},
         "schools": {
             "school": column(pl.String, required=True, unique=True),
-            "school_id": column(pl.String, required=True, unique=True),
+            "pseudonym": column(pl.String, required=True, unique=True),
             **dict.fromkeys(("phase", "country", "rating"), text),
             "n": column(pl.Int64, pa.Check.ge(1), required=True),
         },

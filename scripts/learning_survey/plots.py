@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning_survey import style
+from learning_survey.flow_figure import draw as flow  # noqa: F401
 from learning_survey.shown import (
     PAGE_ROWS,
     ends,
@@ -318,6 +319,10 @@ def dodged(ax: Axes, study: Loaded, series: list[pd.DataFrame], name: str, pitch
 
 
 def answers(study: Loaded) -> list[str]:
-    """What each answer is called in the key: its label, or on a long scale the ends' labels and codes between."""
-    codes, labels = study.instrument.response.codes, study.instrument.response.labels
-    return [labels[c][0] if len(codes) <= 7 or c in (codes[0], codes[-1]) else str(c) for c in codes]
+    """What each answer is called in the key: its label, or on a long scale the ends' labels and codes between.
+
+    Where items are answered on several scales, the key names what each of them calls the answer.
+    """
+    codes, used = study.instrument.response.codes, [study.instrument.response_of(i) for i in study.instrument.item_ids]
+    names = {c: " / ".join(dict.fromkeys(s.labels[c][0] for s in used if c in s.labels)) or str(c) for c in codes}
+    return [names[c] if len(codes) <= 7 or c in (codes[0], codes[-1]) else str(c) for c in codes]

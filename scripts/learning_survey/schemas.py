@@ -115,6 +115,22 @@ _GROUP_PAIRS = {
 }
 
 TABLES: dict[str, Table] = {
+    # ------------------------------------------------------------ ingest
+    "ingest.files": Table(
+        "How each export is written, as found when it was read. One row per file.",
+        {
+            "file": _key("file, below the folder of exports"),
+            "format": Column("id", "CSV, TSV, XLSX, XLS, ODS, SPSS or Parquet"),
+            "sheet": _text("sheet of a workbook"),
+            "encoding": _text("encoding of its text"),
+            "delimiter": Column("id", "comma, semicolon, tab or pipe; none where there is one column"),
+            "quote": Column("id", "quotation mark: double or single"),
+            "line_end": _text("LF, CRLF, CR, or several"),
+            "header_rows": Column("count", "rows of headers; 0 where names are part of the format"),
+            "columns": Column("count", "columns"),
+            "rows": Column("count", "rows with any text; empty below the smallest group"),
+        },
+    ),
     # ------------------------------------------------------------ clean
     "clean.flow": Table(
         "One row per cleaning step, in order: rows in = rows out + rows dropped.",
@@ -143,6 +159,51 @@ TABLES: dict[str, Table] = {
             "column": _key("column; 'items' for a rule about all answers"),
             "action": Column("id", "drop_row or empty_cell"),
             "n": Column("count", "rows or cells"),
+        },
+    ),
+    "clean.flow_files": Table(
+        "One row per file, over all steps: rows in = rows out + rows dropped.",
+        {
+            "file": _key("file"),
+            "rows_in": Column("count", "rows received"),
+            "rows_dropped": Column("count", "rows dropped"),
+            "rows_out": Column("count", "rows kept"),
+            "cells_emptied": Column("count", "cells emptied, in rows that were dropped later too"),
+        },
+    ),
+    "clean.unmapped": Table(
+        "Words that no category or level lists, one row per column. The words themselves stay in the ledger.",
+        {
+            "column": _key("gender, group or year_group"),
+            "spellings": Column("count", "different words, without regard to case, spaces and punctuation"),
+            "cells": Column("count", "cells that held them, emptied"),
+        },
+    ),
+    "clean.careless": Table(
+        "Careless responding, one row per index, and one for any of them ('any').",
+        {
+            "index": _key("longest_run, irv, even_odd, mahalanobis, seconds_per_item or any"),
+            "label": _text("index in words"),
+            "threshold": Column("statistic", "from where the study flags"),
+            "unit": _text("unit of the threshold, and which side of it is flagged"),
+            "action": Column("id", "flag, drop or off"),
+            "n": Column("count", "respondents for whom the index can be computed"),
+            "flagged": Column("count", "respondents flagged"),
+            "share": Column("share", "share flagged"),
+        },
+    ),
+    "clean.sensitivity": Table(
+        "Main results with and without careless respondents: one row per dimension and sample.",
+        {
+            "dimension": _key("dimension"),
+            "label": _text("dimension as printed"),
+            "sample": _key(
+                "analysed; with_dropped (also those dropped as careless); without_flagged (none that any index flags)"
+            ),
+            "n": _n("respondents with a score"),
+            "mean": Column("mean", "mean score"),
+            "share_high": Column("share", "share of respondents rated high"),
+            "alpha": Column("alpha", "Cronbach's alpha, from pairwise covariances"),
         },
     ),
     # ------------------------------------------------------------ describe
@@ -232,6 +293,67 @@ TABLES: dict[str, Table] = {
             "alpha_if_dropped": Column("alpha", "raw alpha of the scale without the item"),
             "alpha_std_if_dropped": Column("alpha", "standardised alpha of the scale without the item"),
             "item_rest_r": Column("loading", "correlation of the item with the sum of the others (raw)"),
+        },
+    ),
+    # ------------------------------------------------------------ missing
+    "missing.items": Table(
+        "Missing answers, one row per item.",
+        {
+            "item": _key("item"),
+            "n": _n(),
+            "missing": Column("count", "students without an answer"),
+            "share": Column("share", "share of students without an answer"),
+        },
+    ),
+    "missing.schools": Table(
+        "Missing answers, one row per school. Schools have pseudonyms.",
+        {
+            "school": _key("school's pseudonym"),
+            "n": _n("students"),
+            "share": Column("share", "share of their answers that is missing"),
+        },
+    ),
+    "missing.groups": Table(
+        "Missing answers, one row per level of the ordered group and per gender.",
+        {
+            "kind": _key("group or gender"),
+            "group": _key("level or category; 'unknown' for students without one"),
+            "label": _text("level or category as printed"),
+            "n": _n("students"),
+            "share": Column("share", "share of their answers that is missing"),
+        },
+    ),
+    "missing.mcar": Table(
+        "Little's test of answers missing completely at random: one row per dimension's items, and one for all items.",
+        {
+            "scale": _key("dimension, or 'all'"),
+            "label": _text("scale as printed"),
+            "n_items": Column("count", "items"),
+            "n": _n("students with any answer to the scale"),
+            "patterns": Column("count", "different sets of answered items"),
+            "chi_square": Column("statistic", "Little's chi-square; null without missing answers"),
+            "df": Column("statistic", "degrees of freedom"),
+            "p": Column("p", "p; null where patterns with gaps have fewer than five students on average"),
+        },
+    ),
+    "missing.sensitivity": Table(
+        "What the treatment of missing answers changes: one row per dimension.",
+        {
+            "dimension": _key("dimension"),
+            "label": _text("dimension as printed"),
+            "n": _n("students with a score"),
+            "n_complete": Column("count", "students who answered every item of the dimension"),
+            "fiml_items": Column("count", "items in the full-information model"),
+            "mean": Column("mean", "mean score as reported: means of a student's answers"),
+            "mean_listwise": Column("mean", "mean score of students who answered every item"),
+            "mean_fiml": Column("mean", "mean by full-information maximum likelihood"),
+            "alpha": Column("alpha", "alpha as reported: pairwise covariances"),
+            "alpha_listwise": Column("alpha", "alpha of students who answered every item"),
+            "alpha_fiml": Column("alpha", "alpha by full-information maximum likelihood"),
+            "mean_listwise_difference": Column("mean", "listwise minus reported"),
+            "mean_fiml_difference": Column("mean", "full information minus reported"),
+            "alpha_listwise_difference": Column("alpha", "listwise minus reported"),
+            "alpha_fiml_difference": Column("alpha", "full information minus reported"),
         },
     ),
     # ------------------------------------------------------------ factors

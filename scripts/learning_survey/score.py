@@ -44,13 +44,12 @@ def score(study: Loaded, clean: Path, out: Path) -> None:
 def scored(frame: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
     """``frame`` with its items in the direction of their dimension and a column for each dimension, all Float64.
 
-    A reversed item's code x becomes min + max - x. A dimension is the mean of its answered items, in the unit of the
-    response codes; null where fewer than ``score.min_items`` are answered.
+    A reversed item's code x becomes min + max - x, the ends of its own response scale. A dimension is the mean of its
+    answered items, in the unit of the response codes; null where fewer than ``score.min_items`` are answered.
     """
-    ends = instrument.response.codes[0] + instrument.response.codes[-1]
-    turned = set(instrument.reversed_ids)
+    ends = {i: (c := instrument.response_of(i).codes)[0] + c[-1] for i in instrument.reversed_ids}
     directed = frame.with_columns(
-        ((ends - pl.col(i).cast(pl.Float64)) if i in turned else pl.col(i).cast(pl.Float64)).alias(i)
+        ((ends[i] - pl.col(i).cast(pl.Float64)) if i in ends else pl.col(i).cast(pl.Float64)).alias(i)
         for i in instrument.item_ids
     )
     return directed.with_columns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from learning_survey.schemas import RANGES, TABLES, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
     from learning_survey.config import Loaded
 
@@ -60,6 +62,9 @@ def write(frame: pd.DataFrame, name: str, folder: Path, study: Loaded) -> Path:
     frame = validated(frame, name, table)
     frame.insert(0, "study", study.id)
     frame.insert(1, "cohort", study.cohort)
+    for column, spec in table.columns.items():
+        if spec.unit in ("id", "text"):
+            frame[column] = [neutral(cell) if isinstance(cell, str) else cell for cell in frame[column]]
     path = folder / f"{name.rpartition('.')[2]}.csv"
     with replacing(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n", encoding="utf-8")
@@ -95,4 +100,37 @@ def read(folder: Path, name: str) -> pd.DataFrame:
         raise SurveyError("no such table", where=path, remedy="Run the pipeline; it makes the table.")
     table = TABLES[name]
     text = {c: str for c, spec in table.columns.items() if spec.unit in ("id", "text")}
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]).drop(columns=["study", "cohort"])
+    frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]).drop(columns=["study", "cohort"])
+    for column in text:
+        if column in frame and frame[column].str.startswith("'", na=False).any():
+            frame[column] = [restored(cell) if isinstance(cell, str) else cell for cell in frame[column]]
+    return frame
+
+
+# ---------------------------------------------------------------- cells that a spreadsheet would run
+
+# A text that begins so is a formula to a spreadsheet (OWASP, CSV injection). An apostrophe in front makes it a text;
+# one more goes in front of a text that has them already, so that taking one away gives every text back. Plain numbers
+# are harmless and stay.
+_RUNS = r"^'*[=+\-@\t\r]"
+_NUMBER = r"^[+-]?\d+(?:\.\d+)?$"
+_MARKED = r"^'+[=+\-@\t\r]"
+
+
+def neutral(text: str) -> str:
+    """``text`` as a cell that no spreadsheet runs."""
+    return f"'{text}" if re.search(_RUNS, text) and not re.fullmatch(_NUMBER, text) else text
+
+
+def restored(cell: str) -> str:
+    """The text that ``neutral`` made ``cell`` of."""
+    return cell[1:] if re.search(_MARKED, cell) else cell
+
+
+def neutral_column(column: str) -> pl.Expr:
+    """``neutral`` for a text column of a Polars frame."""
+    import polars as pl
+
+    text = pl.col(column)
+    runs = text.str.contains(_RUNS) & ~text.str.contains(_NUMBER)
+    return pl.when(runs).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(column)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from learning_survey.errors import SurveyError
 from learning_survey.schemas import TABLES
+from learning_survey.tables import restored
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
@@ -75,7 +76,7 @@ def _parsed(cell: str, unit: str) -> Any:
     if cell == "":
         return None
     if unit in ("id", "text"):
-        return cell
+        return restored(cell)
     return cell == "True" if unit == "flag" else float(cell)
 
 

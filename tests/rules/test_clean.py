@@ -23,9 +23,10 @@ def test_it_writes_its_files_and_tables_and_says_nothing(survey):
     done = command("clean", survey.root, *ARGUMENTS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert {p.name for p in survey.processed.iterdir()} == {
-        *("ingested.parquet", "clean.parquet", "schools.parquet", "ledger.csv"),
+        *("ingested.parquet", "clean.parquet", "flags.parquet", "schools.parquet", "ledger.csv"),
     }
-    assert {p.name for p in survey.results.rglob("*.csv")} == {"flow.csv", "sample.csv", "ledger_summary.csv"}
+    names = ("flow", "flow_files", "sample", "ledger_summary", "unmapped", "careless", "sensitivity")
+    assert {p.name for p in (survey.tables / "clean").iterdir()} == {f"{name}.csv" for name in names}
 
 
 def test_without_schools_the_file_of_schools_is_empty(tmp_path):
@@ -38,7 +39,11 @@ def test_without_schools_the_file_of_schools_is_empty(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("school-002", "school-003", "school 'school-002' is not in the register data/raw/small/schools.csv"),
+        (
+            "school-002",
+            "school-003",
+            "line 2: the school of this row is not in the register data/raw/small/schools.csv",
+        ),
         ("school_id", "id", "schools.csv: no column 'school_id'"),
     ],
 )
@@ -47,4 +52,5 @@ def test_bad_input_ends_with_one_message_and_nothing_written(survey, old, new, m
     register.write_text(register.read_text().replace(old, new))
     done = command("clean", survey.root, *ARGUMENTS)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
-    assert [p.name for p in survey.processed.iterdir()] == ["ingested.parquet"] and not survey.results.exists()
+    assert [p.name for p in survey.processed.iterdir()] == ["ingested.parquet"]
+    assert not (survey.tables / "clean").exists()

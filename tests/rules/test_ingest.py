@@ -8,6 +8,7 @@ from surveys import make_survey
 from rules.commands import command
 
 OUT = "data/processed/small/ingested.parquet"
+TABLES = ("--tables", "results/small/tables/ingest")
 
 
 @pytest.fixture
@@ -16,14 +17,14 @@ def survey(tmp_path):
 
 
 def test_it_writes_one_file_and_says_nothing(survey):
-    done = command("ingest", survey.root, "--study", "small", "--out", OUT)
+    done = command("ingest", survey.root, "--study", "small", "--out", OUT, *TABLES)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [p.name for p in survey.processed.iterdir()] == ["ingested.parquet"]
     assert pl.read_parquet(survey.root / OUT).height == 10
 
 
 def test_real_data_come_through(tmp_path):
-    done = command("ingest", ROOT, "--study", "bfi", "--out", tmp_path / "ingested.parquet")
+    done = command("ingest", ROOT, "--study", "bfi", "--out", tmp_path / "ingested.parquet", "--tables", tmp_path)
     assert done.returncode == 0, done.stderr
     assert pl.read_parquet(tmp_path / "ingested.parquet").height == 2800
 
@@ -50,7 +51,7 @@ def test_real_data_come_through(tmp_path):
 )
 def test_bad_input_ends_with_one_message_and_nothing_written(survey, breaking, message):
     breaking(survey)
-    done = command("ingest", survey.root, "--study", "small", "--out", OUT)
+    done = command("ingest", survey.root, "--study", "small", "--out", OUT, *TABLES)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("error: ") and done.stderr.count("error: ") == 1 and "Traceback" not in done.stderr
     assert message in done.stderr and len(done.stderr.strip().splitlines()) >= 2

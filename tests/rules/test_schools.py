@@ -21,9 +21,7 @@ def survey(tmp_path_factory):
 
 
 def pseudonym(survey, school):
-    import polars as pl
-
-    return pl.read_parquet(survey.processed / "schools.parquet").filter(school_id=school)["school"].item()
+    return survey.label(school)
 
 
 def test_planted_extremes_are_found_under_pseudonyms(survey):

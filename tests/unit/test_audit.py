@@ -55,7 +55,7 @@ def made(tmp_path_factory) -> Survey:
 @pytest.fixture
 def survey(made, tmp_path) -> Survey:
     root = Path(shutil.copytree(made.root, tmp_path / "project"))
-    return Survey(root, made.name, made.truth, made.exports)
+    return Survey(root, made.name, made.truth, tuple(root / path.relative_to(made.root) for path in made.exports))
 
 
 def audited(survey: Survey) -> audit.Audited:
@@ -124,7 +124,11 @@ def fewer(s: Survey) -> None:
 
 
 def school_id(s: Survey) -> str:
-    return pl.read_parquet(s.processed / "schools.parquet")["school_id"][0]
+    return pl.read_csv(s.exports[0])["school_id"][0]
+
+
+def keyed_school(s: Survey) -> str:
+    return pl.read_parquet(s.processed / "schools.parquet")["pseudonym"][0]
 
 
 WRONG = {
@@ -226,6 +230,14 @@ WRONG = {
         "no_persons",
         lambda s: edit(s.tables / "schools/means.csv", any_row, lambda r: {"school": school_id(s)}),
     ),
+    "a keyed school in a table": (
+        "no_persons",
+        lambda s: edit(s.tables / "schools/means.csv", any_row, lambda r: {"school": keyed_school(s)}),
+    ),
+    "a keyed respondent in a picture": (
+        "no_persons",
+        lambda s: replaced(s.results / "figures/share_high.svg", "Dimension 1", s.keyed(["r000017"], "respondent")[0]),
+    ),
     "a school in Word, in two runs": (
         "no_persons",
         lambda s: docx(
@@ -275,14 +287,11 @@ def test_embedded_pictures_and_hidden_files_are_not_searched(survey):
 
 
 def rename(survey: Survey, respondents: dict[str, str], schools: dict[str, str]) -> None:
-    """Give respondents and schools other ids in the person-level files."""
-    for name, column, meaning in (
-        ("ingested", "respondent", respondents),
-        ("ingested", "school", schools),
-        ("schools", "school_id", schools),
-    ):
-        path = survey.processed / f"{name}.parquet"
-        pl.read_parquet(path).with_columns(pl.col(column).replace(meaning)).write_parquet(path)
+    """Give respondents and schools other ids in the exports and the register."""
+    for path in (survey.root / "data/raw/small").glob("*.csv"):
+        frame = pl.read_csv(path, infer_schema=False)
+        meanings = {"response_id": respondents, "school_id": schools}
+        frame.with_columns(pl.col(c).replace(m) for c, m in meanings.items() if c in frame.columns).write_csv(path)
 
 
 def test_bare_numbers_are_searched_where_they_cannot_be_counts(survey):

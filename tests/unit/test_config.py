@@ -175,6 +175,7 @@ def test_stages_are_those_that_the_study_plans(survey):
     assert survey.load().stages == [
         "describe",
         "reliability",
+        "missing",
         "factors",
         "key_stages",
         "gender",
@@ -182,7 +183,7 @@ def test_stages_are_those_that_the_study_plans(survey):
         "inspection",
     ]
     survey.change(inspection=None, gender=None)
-    assert survey.load().stages == ["describe", "reliability", "factors", "key_stages", "schools"]
+    assert survey.load().stages == ["describe", "reliability", "missing", "factors", "key_stages", "schools"]
 
 
 def test_values_cannot_change_after_loading(survey):

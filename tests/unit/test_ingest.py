@@ -27,7 +27,7 @@ def refused(survey, problem):
     """The error of an ingest that must fail and write nothing."""
     out = survey.processed / "ingested.parquet"
     with pytest.raises(SurveyError, match=problem) as error:
-        ingest(survey.load(), out)
+        ingest(survey.load(), out, out.parent / "tables")
     assert not out.parent.exists() or not list(out.parent.iterdir())
     assert error.value.where and error.value.remedy
     return error.value
@@ -43,8 +43,8 @@ def test_every_answer_arrives_under_its_item_with_file_and_line(survey):
     items = survey.load().instrument.item_ids
     assert frame.columns == ["file", "line", *FIELDS, *items]
     assert frame.select(items).equals(survey.truth.select(items))
-    assert frame["respondent"].to_list() == survey.truth["respondent"].to_list()
-    assert frame["school"].to_list() == survey.truth["school_id"].to_list()
+    assert frame["respondent"].to_list() == survey.keyed(survey.truth["respondent"], "respondent")
+    assert frame["school"].to_list() == survey.keyed(survey.truth["school_id"])
     assert frame["age"].to_list() == [str(a) for a in survey.truth["age"]]
     assert frame["file"].to_list() == ["responses_1.csv"] * 12 + ["responses_2.csv"] * 12
     assert frame["line"].to_list() == [*range(2, 14)] * 2
@@ -151,7 +151,7 @@ def test_unknown_labels_are_counted_placed_and_given_the_nearest_known_ones(surv
     error = refused(
         survey, "unknown label 'Anwser 4', 4 times in 'd1_1', 'd2_2', first in line 5. Did you mean 'Answer 4'"
     )
-    assert "unknown label '9', 1 time in 'd2_3', first in line 2. Known: 'Answer 1'" in error.problem
+    assert "'9' is not a valid code 1..5, 1 time in 'd2_3', first in line 2. Known: 'Answer 1'" in error.problem
     assert error.where == str(survey.exports[1]) and "exports.missing_values" in error.remedy
 
 
@@ -226,7 +226,7 @@ def test_a_damaged_export_is_read_or_refused_and_never_anything_else(broken, see
         path.unlink(missing_ok=True)
     (folder / f"responses_1.{'xlsx' if workbook else 'csv'}").write_bytes(data)
     try:
-        ingest(survey.load(), out)
+        ingest(survey.load(), out, out.parent / "tables")
         assert out.exists()
     except SurveyError as error:
         assert error.where and error.remedy and not out.exists()

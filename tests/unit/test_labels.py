@@ -4,7 +4,7 @@ import pytest
 from surveys import make_survey
 
 from learning_survey.errors import SurveyError
-from learning_survey.labels import Codes, lookup, normalised
+from learning_survey.labels import Codes, Labels, lookup, normalised
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,7 @@ def codes(tmp_path_factory):
         ("1.5", 4),
         ("+", 5),
         ("ça va", 5),
+        ("C\u0327A VA", 5),  # composed and decomposed letters are the same
         ("1", 1),
         ("4.0", 4),
         ("4.", 4),
@@ -44,6 +45,7 @@ def codes(tmp_path_factory):
         ("0", None),
         ("-4", None),
         ("4.5", None),
+        ("1,5", None),  # a decimal number is a label only as it stands there
         ("15", None),  # is not the label 1.5
         ("ca va", None),
         ("agre", None),
@@ -63,6 +65,17 @@ def test_symbols_and_accents_are_kept_and_a_text_of_punctuation_survives():
     assert normalised("++") != normalised("+") and normalised("C+") != normalised("C")
     assert normalised(" -- ") == "--"
     assert normalised("हाँ") != normalised("हा")
+
+
+@pytest.mark.parametrize("mark", "'’‘`´ʼ′＇")
+def test_every_apostrophe_is_the_same(mark):
+    assert normalised(f"Don{mark}t know") == normalised("DON'T  KNOW.") == normalised("dont know")
+
+
+def test_a_number_is_a_missing_label_as_a_number_and_a_text_as_a_text():
+    missing = Labels(["9", "Don't know", "1.5", "-"])
+    assert all(text in missing for text in ("9", " 9.0", "９", "dont know", "1.5", "-"))
+    assert not any(text in missing for text in ("-9", "90", "9.5", "15", "know", ""))
 
 
 def test_one_label_cannot_have_two_meanings():

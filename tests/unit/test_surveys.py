@@ -38,7 +38,7 @@ def test_shifts_of_groups_genders_schools_and_ratings_arrive_where_they_were_pla
     assert gap(frame, "d2", group == "KS4", group == "KS2") == pytest.approx(0, abs=0.2)
     assert gap(frame, "d2", gender == "girls", gender == "boys") == pytest.approx(0.7, abs=0.15)
     schools = pl.read_parquet(survey.processed / "schools.parquet")
-    name = schools.filter(pl.col("school_id") == "school-004")["school"][0]
+    name = survey.label("school-004")
     means = frame.group_by("school").agg(pl.col("d4").mean()).sort("d4")
     assert means["school"][-1] == name
     good = pl.col("school").is_in(schools.filter(pl.col("rating") == "Good")["school"].implode())

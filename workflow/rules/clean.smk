@@ -8,12 +8,26 @@ rule clean:
     output:
         *tables("clean"),
         clean=f"{PROCESSED}/clean.parquet",
+        flags=f"{PROCESSED}/flags.parquet",
         schools=f"{PROCESSED}/schools.parquet",
         ledger=f"{PROCESSED}/ledger.csv",
     params:
         settings=settings(
-            *("clean", "exports", "columns", "register_", "key_stages", "gender", "inspection", "min_group")
+            *(
+                "clean",
+                "exports",
+                "columns",
+                "key",
+                "register_",
+                "key_stages",
+                "gender",
+                "inspection",
+                "min_group",
+                "resampling",
+                "survey_date",
+            )
         ),
+        key=key,
         lock=LOCK,
     log:
         "logs/{study}/clean.log",

@@ -61,6 +61,13 @@ def settings(*keys):
     return of
 
 
+def key(wildcards):
+    """A parameter: tells by which key pseudonyms are made, without giving it away."""
+    from learning_survey.privacy import fingerprint
+
+    return fingerprint(STUDIES[wildcards.study])
+
+
 def tables(stage):
     """Paths of a stage's tables."""
     from learning_survey.schemas import TABLES
@@ -73,7 +80,7 @@ def all_tables(wildcards):
     """Every table that applies to the study."""
     return [
         path.format(study=wildcards.study)
-        for stage in ("clean", *STUDIES[wildcards.study].stages)
+        for stage in ("ingest", "clean", *STUDIES[wildcards.study].stages)
         for path in tables(stage)
     ]
 

@@ -5,13 +5,18 @@ rule ingest:
         exports=exports,
         code=code("ingest"),
     output:
+        *tables("ingest"),
         ingested=f"{PROCESSED}/ingested.parquet",
     params:
-        settings=settings("exports", "columns", "register_"),
+        settings=settings(
+            *("exports", "columns", "key", "register_", "min_group", "clean", "key_stages", "gender")
+        ),
+        key=key,
         lock=LOCK,
     log:
         "logs/{study}/ingest.log",
     benchmark:
         "benchmarks/{study}/ingest.tsv"
     shell:
-        "python scripts/ingest.py --study {wildcards.study} --out {output.ingested} > {log} 2>&1"
+        "python scripts/ingest.py --study {wildcards.study} --out {output.ingested}"
+        " --tables results/{wildcards.study}/tables/ingest > {log} 2>&1"

@@ -1,0 +1,287 @@
+"""Which encoding a text file is in, decided by its bytes; where bytes cannot decide, by words; else not at all.
+
+A byte order mark decides. So does UTF-8 with letters beyond ASCII: other encodings hardly ever form valid UTF-8 by
+chance, and where there are so few that they could have, the words decide. What is left is taken for Windows-1252 or
+Mac Roman, in which the same bytes are different letters: each word that holds such bytes is read both ways, and speaks
+for a reading that the study knows (its labels, headers and wordings) or that looks as words do, and against one that
+does not (``donÕt``, ``cafŽ``). Where the words do not agree, the file is refused until the study states
+``exports.encoding``. Of other encodings with eight bits nothing is found; what is stated is taken if it fits.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from learning_survey.errors import SurveyError
+
+BLOCK = 1 << 22  # bytes read at a time
+WORDS = 200_000  # words that are looked at
+FEW = 100  # bytes beyond ASCII that may form valid UTF-8 by chance
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as UTF-16 does, so it comes first
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+NAMES = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8 with BOM",
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+    "utf-32-le": "UTF-32 LE",
+    "cp1252": "Windows-1252",
+    "mac-roman": "Mac Roman",
+}
+EIGHT_BIT = ("cp1252", "mac-roman")
+STATE = (
+    "State exports.encoding in the study's file (utf-8, utf-16, cp1252, mac_roman, …), or export it again as "
+    "CSV (UTF-8)."
+)
+
+_FROM = re.compile(rb"[\x80-\xff][A-Za-z'\x80-\xff]*[^\s\x80-\xff]?")  # from the first byte beyond ASCII on
+_BEFORE = re.compile(rb"[^\s\x80-\xff]?[A-Za-z']*\Z")
+_LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_LOWER = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœßšž")
+_ALONE = frozenset("àÀéèáåÅöøôóú")
+_MARKS_IN_TEXT = frozenset("’‘“”–—…£€•°½²«»©®\xa0")
+_CONTRACTED = re.compile(r"(?i)(?:n['’]t|i['’]m|['’](?:re|ve|ll))$")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """``codec`` is Python's name, ``name`` a person's; ``mark`` is the length of the byte order mark."""
+
+    codec: str
+    name: str
+    mark: int = 0
+
+
+def detect(path: Path, stated: str | None = None, known: Iterable[str] = ()) -> Encoding:
+    """The encoding of the text file ``path``.
+
+    ``stated`` is what the study says; ``known`` are texts of the study, as evidence. Reads the file once. Raises
+    SurveyError for bytes that are no text, that do not fit what is stated, or that do not tell their encoding.
+    """
+    given = codec_of(stated, path) if stated else None
+    with path.open("rb") as file:
+        head = file.read(4096)
+    found = next((Encoding(c, NAMES[c], len(mark)) for mark, c in MARKS if head.startswith(mark)), None)
+    found = found or _unmarked(head)
+    if found and found.codec != "utf-8-sig":
+        _agree(path, stated, found)
+        _decodes(path, found)
+        return found
+    if b"\x00" in head:
+        raise SurveyError("is not text: it holds binary data", where=path, remedy="Export it again, as CSV or XLSX.")
+    beyond, wrong = _utf8(path)
+    if not wrong:
+        chance = not found and 0 < beyond <= FEW and _by_chance(path, known)
+        if chance and not given:
+            _undecided(path, 1, _words(path))
+        if not chance and (found or beyond):
+            _agree(path, stated, found or Encoding("utf-8", "UTF-8"))
+        if not chance or given == "utf-8":
+            return found or Encoding("utf-8", "UTF-8")
+    if given:
+        encoding = Encoding(given, NAMES.get(given, stated))
+        _decodes(path, encoding)
+        return encoding
+    if found:
+        raise SurveyError("is marked as UTF-8 and is not encoded as UTF-8", where=f"{path}, line {wrong}", remedy=STATE)
+    return _eight_bit(path, wrong, known)
+
+
+def codec_of(stated: str, path: Path) -> str:
+    """Python's name of the encoding that a study states; raises SurveyError for one that is unknown."""
+    try:
+        name = codecs.lookup(stated).name
+        "é".encode(name, "ignore").decode(name)
+    except (LookupError, UnicodeError, TypeError):
+        raise SurveyError(
+            f"exports.encoding: '{stated}' is no encoding",
+            where=path,
+            remedy="Known: utf-8, utf-16, cp1252, mac_roman.",
+        ) from None
+    return {"utf-8-sig": "utf-8"}.get(name, name)
+
+
+def decoded(path: Path, encoding: Encoding) -> Iterator[str]:
+    """The text of ``path`` in blocks, without its byte order mark. Raises UnicodeDecodeError."""
+    codec = {"utf-8-sig": "utf-8"}.get(encoding.codec, encoding.codec)
+    decoder = codecs.getincrementaldecoder(codec)()
+    with path.open("rb") as file:
+        file.seek(encoding.mark)
+        while block := file.read(BLOCK):
+            yield decoder.decode(block)
+        yield decoder.decode(b"", True)
+
+
+def _unmarked(head: bytes) -> Encoding | None:
+    """UTF-16 without a mark: most of its text is ASCII, so that every other byte is zero and no other is."""
+    half = len(head) // 2
+    for codec, zero, letter in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
+        if half >= 2 and head[zero::2].count(0) > 0.7 * half and not head[letter::2].count(0):
+            return Encoding(codec, NAMES[codec] + " without BOM")
+    return None
+
+
+def _agree(path: Path, stated: str | None, found: Encoding) -> None:
+    """Raise where the study states another encoding than the one that the bytes prove."""
+    given = stated and codec_of(stated, path)
+    plain = {"utf-8-sig": "utf-8"}.get(found.codec, found.codec)
+    if given and given not in (plain, plain.rpartition("-")[0]):
+        raise SurveyError(
+            f"is encoded as {found.name}, not as {stated}, which exports.encoding states",
+            where=path,
+            remedy="Correct exports.encoding in the study's file; it can name each file: {export.csv: cp1252}.",
+        )
+
+
+def _decodes(path: Path, encoding: Encoding) -> None:
+    """Raise where ``path`` is not in ``encoding``, with the line of the first byte that is not."""
+    line = 1
+    try:
+        for text in decoded(path, encoding):
+            if "\x00" in text:
+                raise SurveyError(f"is not text in {encoding.name}: it holds binary data", where=path, remedy=STATE)
+            line += max(text.count("\n"), text.count("\r"))
+    except UnicodeDecodeError as error:
+        line += max(bytes(error.object)[: error.start].count(b"\n"), bytes(error.object)[: error.start].count(b"\r"))
+        problem = f"is not encoded as {encoding.name}"
+        raise SurveyError(problem, where=f"{path}, line {line}", remedy=STATE) from None
+
+
+def _utf8(path: Path) -> tuple[int, int]:
+    """How many bytes are beyond ASCII, up to FEW and some, and the first line that is not UTF-8, or 0."""
+    decoder, beyond, line = codecs.getincrementaldecoder("utf-8")(), 0, 1
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            if b"\x00" in block:
+                raise SurveyError(
+                    "is not text: it holds binary data", where=path, remedy="Export it again, as CSV or XLSX."
+                )
+            if not block.isascii() or decoder.getstate()[0]:
+                if beyond <= FEW:
+                    beyond += len(block.translate(None, bytes(range(128))))
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError as error:
+                    before = bytes(error.object)[: error.start]
+                    return beyond, line + max(before.count(b"\n"), before.count(b"\r"))
+            line += max(block.count(b"\n"), block.count(b"\r"))
+        try:
+            decoder.decode(b"", True)
+        except UnicodeDecodeError:
+            return beyond, line
+    return beyond, 0
+
+
+# ---------------------------------------------------------------- Windows-1252 or Mac Roman
+
+
+def _eight_bit(path: Path, wrong: int, known: Iterable[str]) -> Encoding:
+    """Windows-1252 or Mac Roman, whichever the words of the file speak for. Raises SurveyError when they do not."""
+    words = _words(path)
+    familiar = {_plain(word) for text in known for word in _LETTERS.findall(_apostrophes(text)) if not word.isascii()}
+    familiar |= {_plain(w) for t in known for w in _LETTERS.findall(_apostrophes(t)) if "'" in w}
+    votes = {codec: _votes(words, codec, familiar) for codec in EIGHT_BIT}
+    if len({tuple(w.decode(c, "replace") for w in words) for c in EIGHT_BIT}) == 1:
+        return Encoding("cp1252", NAMES["cp1252"])  # both read every word alike
+    for codec, other in (EIGHT_BIT, EIGHT_BIT[::-1]):
+        (sure, fit, unfit), (sure_other, fit_other, unfit_other) = votes[codec], votes[other]
+        believable = unfit * 20 <= sure + fit and sure + fit > 0
+        if believable and ((sure and not sure_other) or (not sure_other and unfit_other and fit > fit_other)):
+            return Encoding(codec, NAMES[codec])
+    _undecided(path, wrong, words)
+
+
+def _by_chance(path: Path, known: Iterable[str]) -> bool:
+    """Whether the few bytes beyond ASCII are UTF-8 perhaps by chance: odd letters there, good words elsewhere."""
+    words = _words(path)
+    if not any(re.search(r"[^\x00-\u017f\u2010-\u2122]", word.decode("utf-8", "ignore")) for word in words):
+        return False
+    votes = [_votes(words, codec, set(known)) for codec in EIGHT_BIT]
+    return any(fit and not unfit for _, fit, unfit in votes)
+
+
+def _undecided(path: Path, wrong: int, words: list[bytes]) -> NoReturn:
+    samples = [w.strip(b"\"',;") for w in sorted(words, key=lambda w: (-len(w), w))[:1]]
+    both = " or ".join(f"'{samples[0].decode(c, 'replace')}' ({NAMES[c]})" for c in EIGHT_BIT) if samples else ""
+    raise SurveyError(
+        f"is not encoded as UTF-8 for certain, and its words do not tell its encoding: {both}",
+        where=f"{path}, line {wrong}",
+        remedy=STATE,
+    )
+
+
+def _words(path: Path) -> list[bytes]:
+    """Different words with a byte beyond ASCII, among the first WORDS, each with the character before and after."""
+    found: dict[bytes, None] = {}
+    count, rest, more = 0, b"", True
+    with path.open("rb") as file:
+        while more and count < WORDS:
+            block = file.read(BLOCK)
+            more = bool(block)
+            data = rest + block
+            cut = len(data)
+            if more:  # a word may go on in the next block
+                cut = max(data.rfind(b" "), data.rfind(b"\n"), data.rfind(b"\r"), len(data) - 4096, 0)
+            rest = data[cut:]
+            for match in _FROM.finditer(data, 0, cut):
+                found[_BEFORE.search(data[max(0, match.start() - 40) : match.start()])[0] + match[0]] = None
+                count += 1
+    return list(found)
+
+
+def _votes(words: list[bytes], codec: str, familiar: set[str]) -> tuple[int, int, int]:
+    """Words that the study knows when read as ``codec``; others that look right; others that do not."""
+    sure = fit = unfit = 0
+    for raw in words:
+        try:
+            text = raw.decode(codec)
+        except UnicodeDecodeError:
+            unfit += 1
+            continue
+        parts = [p for p in _LETTERS.findall(_apostrophes(text)) if not p.isascii() or "'" in p]
+        if any(_plain(p) in familiar for p in parts):
+            sure += 1
+        elif (looks := _looks(text)) > 0:
+            fit += 1
+        elif looks < 0:
+            unfit += 1
+    return sure, fit, unfit
+
+
+def _looks(text: str) -> int:
+    """1 where ``text``, a word and the characters around it, is as words are; -1 where it is as none is; else 0."""
+    bare = text.strip("\"',;.!?()|\t ")
+    contracted = bool(_CONTRACTED.search(bare.replace("í", "'")))  # "don’t", or its misreading as "donít"
+    if contracted and "í" in bare:
+        return -1
+    verdict = int(contracted)
+    for run in re.findall(r"[^\W\d_]+", text):
+        special = [c for c in run if not c.isascii()]
+        if not special:
+            continue
+        if not (run.islower() or run.isupper() or run.istitle()) or re.search(r"[^\x00-\x7f]{3}", run):
+            return -1  # a capital inside a word; three letters beyond ASCII in a row
+        if any(c.lower() not in _LOWER for c in special) or (len(run) == 1 and run not in _ALONE):
+            return -1
+        if len(run) > 1 and "’" not in text:
+            verdict = 1
+    odd = (c for c in text if not c.isascii() and not c.isalpha() and c not in _MARKS_IN_TEXT)
+    return -1 if any(unicodedata.category(c)[0] in "SMCP" for c in odd) else verdict
+
+
+def _apostrophes(text: str) -> str:
+    return text.replace("’", "'").replace("ʼ", "'")
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFC", word).casefold().strip("'")

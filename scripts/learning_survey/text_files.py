@@ -1,0 +1,313 @@
+"""CSV and TSV files: encoding, quotation mark, delimiter and line end, found and reported; then rows as text.
+
+UTF-8 with LF or CRLF is read where it stands, however large. Any other encoding, and lines that end in a bare CR, are
+first turned into UTF-8 with LF: in memory up to HELD bytes, beyond that in a folder that only its owner can open and
+that goes with the sheet, or with the process at the latest.
+"""
+
+from __future__ import annotations
+
+import atexit
+import csv
+import io
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from learning_survey import encodings
+from learning_survey.errors import SurveyError
+from learning_survey.kinds import SAVE_AGAIN
+from learning_survey.rectangle import NAMES, check
+
+BLOCK = 1 << 24  # bytes looked at together
+HELD = 1 << 26  # bytes of converted text that stay in memory
+LOOK = 1 << 20  # characters from which delimiter and quotation mark are found
+DELIMITERS = {name: mark for mark, name in NAMES.items()}
+
+
+@dataclass
+class Text:
+    """A text file ready to be read: UTF-8 with LF or CRLF in ``content``, a path or the bytes themselves."""
+
+    path: Path
+    content: Path | bytes
+    encoding: str
+    line_end: str
+    delimiter: str = ","
+    quote: str = '"'
+    single: bool = False  # one column, so that no delimiter can be seen
+    skip: int = 0  # bytes before the first row: a mark, a line that states the delimiter
+    folder: Path | None = None
+
+    @property
+    def delimiter_name(self) -> str:
+        return "none" if self.single else NAMES.get(self.delimiter, self.delimiter)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content from the first row on."""
+        if isinstance(self.content, bytes):
+            for start in range(self.skip, len(self.content), BLOCK):
+                yield self.content[start : start + BLOCK]
+        else:
+            with self.content.open("rb") as file:
+                file.seek(self.skip)
+                while block := file.read(BLOCK):
+                    yield block
+
+    def head(self) -> str:
+        """The first LOOK characters, or fewer, without the byte order mark."""
+        block = next(self.blocks(), b"")[:LOOK]
+        return block.decode("utf-8", "ignore")
+
+    def close(self) -> None:
+        """Remove what was converted."""
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def open_text(path: Path, encoding: str | None = None, delimiter: str | None = None, known: Iterable[str] = ()) -> Text:
+    """Find out how ``path`` is written; ``encoding`` and ``delimiter`` are what the study states, ``known`` its texts.
+
+    Raises SurveyError for a file that is no text, whose encoding or delimiter cannot be told, or that is empty.
+    """
+    known = list(known)
+    found = encodings.detect(path, encoding, known)
+    if found.codec in ("utf-8", "utf-8-sig"):
+        text = Text(path, path, found.name, "", skip=found.mark)
+    else:
+        content, folder = _kept(path, (part.encode() for part in encodings.decoded(path, found)))
+        text = Text(path, content, found.name, "", folder=folder)
+    try:
+        _quoting(text, delimiter, known)
+        _line_ends(text)
+    except BaseException:
+        text.close()
+        raise
+    return text
+
+
+def _kept(path: Path, parts: Iterable[bytes]) -> tuple[Path | bytes, Path | None]:
+    """``parts`` in memory, or in a file of a private folder where they are many."""
+    held, size, folder, file = [], 0, None, None
+    try:
+        for part in parts:
+            if folder is None and size + len(part) > HELD:
+                folder = Path(tempfile.mkdtemp(prefix="survey-"))  # for its owner only
+                atexit.register(shutil.rmtree, folder, ignore_errors=True)
+                file = (folder / "export.csv").open("wb")
+                file.writelines(held)
+                held = []
+            size += len(part)
+            if file:
+                file.write(part)
+            else:
+                held.append(part)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True) if folder else None
+        raise SurveyError(
+            f"cannot convert it to UTF-8: {error.strerror}", where=path, remedy="Free disk space, then run again."
+        ) from None
+    finally:
+        if file:
+            file.close()
+    return (folder / "export.csv", folder) if folder else (b"".join(held), None)
+
+
+# ---------------------------------------------------------------- line ends
+
+
+def _line_ends(text: Text) -> None:
+    """Find the line ends outside quotation marks; turn bare CR into LF."""
+    crs = lfs = pairs = 0
+    last = b""
+    for block in text.blocks():
+        if b"\r" in block or last == b"\r":
+            crs += block.count(b"\r")
+            pairs += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
+        lfs += block.count(b"\n")
+        last = block[-1:]
+    if crs and (crs != pairs or lfs != pairs):  # some may be inside cells
+        lfs, pairs, crs = _outside(text)
+    elif crs:
+        crs = 0
+    ends = [name for name, count in (("LF", lfs - pairs), ("CRLF", pairs), ("CR", crs)) if count]
+    text.line_end = " and ".join(ends) or "none"
+    if crs:
+        old, parts = text.folder, _without_cr(text)
+        text.content, text.folder = _kept(text.path, parts)
+        text.skip = 0
+        if old:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _marks(text: Text) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each block's bytes, and where they stand outside quotation marks. A CR at the end joins the next block."""
+    quoted, rest = False, b""
+    for block in text.blocks():
+        data = rest + block
+        cut = len(data) - data.endswith(b"\r")
+        data, rest = data[:cut], data[cut:]
+        values = np.frombuffer(data, np.uint8)
+        inside = np.bitwise_xor.accumulate((values == ord(text.quote)).view(np.uint8)) ^ np.uint8(quoted)
+        quoted = bool(inside[-1]) if len(inside) else quoted
+        yield values, inside == 0
+    if rest:
+        yield np.frombuffer(rest, np.uint8), np.array([not quoted])
+
+
+def _bare(values: np.ndarray) -> np.ndarray:
+    """Where a CR is not followed by an LF."""
+    cr = values == 13
+    cr[:-1] &= values[1:] != 10
+    return cr
+
+
+def _outside(text: Text) -> tuple[int, int, int]:
+    """LFs (those of CRLF among them), CRLFs and bare CRs outside quotation marks."""
+    lf = pair = cr = 0
+    for values, outside in _marks(text):
+        bare = _bare(values)
+        lf += int(((values == 10) & outside).sum())
+        cr += int((bare & outside).sum())
+        pair += int(((values == 13) & ~bare & outside).sum())
+    return lf, pair, cr
+
+
+def _without_cr(text: Text) -> Iterator[bytes]:
+    for values, outside in _marks(text):
+        changed = values.copy()
+        changed[_bare(values) & outside] = 10
+        yield changed.tobytes()
+
+
+# ---------------------------------------------------------------- delimiter and quotation mark
+
+
+def _quoting(text: Text, stated: str | None, known: list[str]) -> None:
+    """Set delimiter and quotation mark. Raises SurveyError where several delimiters fit."""
+    head = text.head()
+    if line := re.match(r'"?sep=([^\r\n"])"?(?:\r\n|\r|\n)', head):  # what Excel reads and does not show
+        text.skip += len(line[0].encode())
+        stated = stated or line[1]
+        head = head[line.end() :]
+    choices = [DELIMITERS.get(stated, stated)] if stated else list(NAMES)
+    if stated and choices[0] not in NAMES:
+        raise SurveyError(
+            f"exports.delimiter: '{stated}' is no delimiter",
+            where=text.path,
+            remedy=f"Known: {', '.join(DELIMITERS)}.",
+        )
+    if len(head) >= LOOK - 4096:  # the last row may be cut
+        head = head[: max(head.rfind("\n"), head.rfind("\r"), 0) + 1] or head
+    widths = {}
+    for quote in ('"', "'"):
+        read = {mark: rows for mark in choices if (rows := _rows(head, mark, quote))}
+        if quote == "'":
+            read = {mark: rows for mark, rows in read.items() if _in_marks(head, rows[0], mark)}
+        widths |= {(mark, quote): [len(row) for row in rows] for mark, rows in read.items()}
+    if any(quote == "'" for _, quote in widths):
+        widths = {key: w for key, w in widths.items() if key[1] == "'"}
+        text.quote = "'"
+    if not widths:
+        raise SurveyError("the file is empty", where=text.path, remedy="Export it again, or take it out of the folder.")
+    wide = {key: w for key, w in widths.items() if w[0] > 1}
+    if not wide or stated:
+        text.single = not wide
+        text.delimiter = next(iter(wide or widths))[0]
+        return
+    even = {key: w for key, w in wide.items() if len(set(w)) == 1} or wide
+    if len(even) > 1:
+        words = {" ".join(text_.split()).casefold() for text_ in known}
+        heads = {key: {" ".join(c.split()).casefold() for c in _rows(head, *key)[0]} & words for key in even}
+        best = max(len(h) for h in heads.values())
+        if sum(len(h) == best for h in heads.values()) == 1:
+            even = {key: even[key] for key, h in heads.items() if len(h) == best}
+    if len(even) > 1 and not any(len(set(w)) == 1 for w in wide.values()):
+        share = {key: w.count(w[0]) / len(w) for key, w in even.items()}
+        even = {key: even[key] for key in even if share[key] == max(share.values())}
+    if len(even) > 1:
+        names = " or ".join(f"{NAMES[mark]} ({w[0]} columns)" for (mark, _), w in even.items())
+        raise SurveyError(
+            f"its cells can be separated by {names}",
+            where=text.path,
+            remedy="State exports.delimiter in the study's file, or export it again with quotation marks.",
+        )
+    text.delimiter = next(iter(even))[0]
+
+
+def _rows(head: str, mark: str, quote: str) -> list[list[str]]:
+    """Rows with any text among the first 300 of ``head``."""
+    rows: list[list[str]] = []
+    try:
+        for number, row in enumerate(csv.reader(io.StringIO(head, newline=""), delimiter=mark, quotechar=quote)):
+            if any(cell.strip(" \r\n" + "".join(NAMES)) for cell in row):
+                rows.append(row)
+            if number >= 300:
+                break
+    except csv.Error:  # a cell of more than 128 KiB: a quotation mark that is not closed, most often
+        pass
+    return rows
+
+
+def _in_marks(head: str, row: list[str], mark: str) -> bool:
+    """Whether the first row's cells all stand in single quotation marks."""
+    line = mark.join("'" + cell.replace("'", "''") + "'" for cell in row)
+    return head.lstrip().startswith(line) and len(row) > 1
+
+
+# ---------------------------------------------------------------- rows
+
+
+def first_rows(text: Text, count: int) -> list[tuple[int, int, list[str]]]:
+    """The first rows with any text: the rows before each, the lines of the file up to its end, its cells."""
+    rows, before = [], text.head()
+    reader = csv.reader(io.StringIO(before, newline="\n"), delimiter=text.delimiter, quotechar=text.quote, strict=True)
+    try:
+        for number, row in enumerate(reader):
+            if any(cell.strip() for cell in row):
+                rows.append((number, reader.line_num, row))
+                if len(rows) == count:
+                    break
+    except csv.Error as error:
+        if not rows:
+            raise SurveyError(f"cannot be read as CSV: {error}", where=text.path, remedy=SAVE_AGAIN) from None
+    return rows
+
+
+def scan(text: Text, width: int, records: int, lines: int) -> pl.LazyFrame:
+    """Rows after the first ``records`` rows and ``lines`` lines: ``line`` and ``0`` … as text.
+
+    Checks the whole file first, so that nothing makes it unreadable later. Raises SurveyError.
+    """
+    check(text, width)
+    content = text.content
+    skip = lines
+    if text.skip and isinstance(content, Path):  # a line before the first row, or a mark, which Polars knows
+        with content.open("rb") as file:
+            skip += file.read(text.skip).count(b"\n")
+    elif text.skip:
+        skip += content[: text.skip].count(b"\n")
+    rows = pl.scan_csv(
+        content,
+        separator=text.delimiter,
+        quote_char=text.quote,
+        skip_lines=skip,
+        has_header=False,
+        schema={str(k): pl.String for k in range(width)},
+        row_index_name="line",
+        row_index_offset=records + 1,
+    )
+    try:
+        rows.head(1).collect()
+    except pl.exceptions.NoDataError:
+        return pl.LazyFrame(schema={"line": pl.UInt32} | {str(k): pl.String for k in range(width)})
+    except pl.exceptions.PolarsError as error:
+        problem = f"cannot be read as CSV: {str(error).splitlines()[0]}"
+        raise SurveyError(problem, where=text.path, remedy=SAVE_AGAIN) from None
+    return rows

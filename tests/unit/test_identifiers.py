@@ -1,0 +1,146 @@
+"""Direct identifiers are recognised, and answers are not."""
+
+import pytest
+
+from learning_survey.identifiers import identifier_kind, kind_by_content
+
+NAMED = {
+    "e-mail address": [
+        "Email",
+        "E-mail",
+        "RecipientEmail",
+        "Email Address",
+        "Your e-mail address",
+        "student_email",
+        "Mail",
+    ],
+    "IP address": ["IPAddress", "IP Address", "ip_address", "IP", "ipaddr", "User IP"],
+    "coordinates": ["LocationLatitude", "LocationLongitude", "Latitude", "lng", "GPS coordinates"],
+    "phone number": ["Phone", "Telephone", "mobile number", "Mobile", "Parent phone", "PhoneNumber", "Tel."],
+    "date of birth": ["DOB", "Date of birth", "birthdate", "BirthDate", "Student birthday"],
+    "postal address": ["Postcode", "post code", "ZIP", "Zip Code", "Home address", "Address line 1"],
+    "name": [
+        "Name",
+        "First name",
+        "RecipientFirstName",
+        "RecipientLastName",
+        "Surname",
+        "Student Name",
+        "username",
+        "Nickname",
+    ],
+    "official number": ["UPN", "ULN", "NHS number"],
+    "data about the recipient": ["Custom Data", "Custom Data 1", "ExternalReference", "ExternalDataReference"],
+    "free text": ["Comments", "Any comments?", "Open-Ended Response", "Feedback"],
+}
+INNOCENT = [
+    *(
+        "age",
+        "Age",
+        "school_id",
+        "School",
+        "School name",
+        "Class name",
+        "file name",
+        "response_id",
+        "Respondent ID",
+        "id",
+    ),
+    *("gender", "Year group", "StartDate", "EndDate", "Duration (in seconds)", "Finished", "UserLanguage", "status"),
+    *("My teachers know my name and who I am.", "I can address a problem in more than one way.", "q1_1", "Q12[SQ003]"),
+    *("I feel good about my phone being locked away at school.", "Web address", "Collector ID", "Progress", "d1_1", ""),
+    *("Participation", "Relationships", "shipment", "Ability", "platform", "Long division", "country", "Slate", "tip"),
+]
+
+
+@pytest.mark.parametrize(("kind", "header"), [(k, h) for k, headers in NAMED.items() for h in headers])
+def test_a_column_is_recognised_by_its_name(kind, header):
+    assert identifier_kind(header) == kind
+
+
+def test_a_question_that_asks_for_an_identifier_is_recognised():
+    assert identifier_kind("Q3", "What is your full name?") == "name"
+    assert identifier_kind("Q3", "Please enter your e-mail address if you want to hear from us") == "e-mail address"
+    assert identifier_kind("Q3", "Please tell us the first half of your home postcode.") == "postal address"
+
+
+@pytest.mark.parametrize("header", INNOCENT)
+def test_other_names_are_not_taken_for_identifiers(header):
+    assert identifier_kind(header, header, ["1", "2", "3"]) is None
+
+
+NAMES = [
+    *(
+        "Emma Smith",
+        "Tom O'Neill",
+        "Ana María López",
+        "Jean-Luc Martin",
+        "Zoë Wood",
+        "Ali Khan",
+        "Li Wei",
+        "Kofi Mensah",
+    ),
+    *("Maya de Souza", "Ben J. Carter", "Élodie Roux", "Sara Jones"),
+]
+COMMENTS = ["I like it here a lot really", "More time for sport would be good please", "Nothing to say about this one"]
+CONTENT = {
+    "e-mail address": ["tom@school.example", "A.B+c@mail.example.org", "x_y@z.co.uk"],
+    "IP address": ["192.0.2.17", "198.51.100.4", "2001:db8::7", "2001:0db8:0:0:0:0:0:1"],
+    "coordinates": ["51.5074, -0.1278", "(40.71,-74.00)", "-33.868; 151.209"],
+    "phone number": ["+44 7700 900123", "07700 900456", "(020) 7946 0958", "0044 7700 900789", "212-555-0143"],
+    "postal address": ["SW1A 1AA", "m1 1ae", "EC1A1BB", "12 High Street, Oxford"],
+    "date of birth": ["2008-03-01", "2009-11-30", "2011-07-15", "2012-01-02", "2006-05-05"],
+    "free text": [*COMMENTS, "the teachers help me when I am stuck", "no"],
+    "name": NAMES,
+}
+ORDINARY = {
+    "ages": [str(n) for n in range(5, 19)] * 3,
+    "codes": list("12345") * 8,
+    "labels": ["Strongly agree", "Agree", "Neither agree nor disagree", "Disagree", "Strongly disagree"] * 6,
+    "long labels": ["I do this almost all of the time", "I do this once in a while", "I have never done this at all"]
+    * 9,
+    "title case labels": ["Strongly Agree", "Mostly Agree", "Slightly Agree", "Slightly Disagree", "Mostly Disagree"]
+    * 5,
+    "school ids": [f"school-{k:03d}" for k in range(40)],
+    "urns": [str(100000 + 37 * k) for k in range(40)],
+    "school names": [
+        f"{w} Primary School" for w in ("Hill", "Oak", "Elm", "Ash", "Ivy", "Bay", "Lake", "Dale", "Ford", "Moor")
+    ],
+    "ids": [f"R_{k:x}AbC9" for k in range(40)] + ["ID-2021-000123", "rsp00012"],
+    "long numbers": [str(11_400_000_000 + k) for k in range(40)],
+    "times": ["2021-06-15 10:22:33", "2021-06-15T10:22:33Z", "10:22:33"] * 9,
+    "dates": ["2021-06-15", "2021-06-16", "15/06/2021", "2022-01-02"] * 9,
+    "decimals": ["0.1234567890", "12.5", "-0.25", "3.14159265", "+1.2345678901"] * 5,
+    "versions": ["1.2.3", "10.4", "v2.0.1"] * 5,
+    "countries": [
+        "England",
+        "New Zealand",
+        "South Africa",
+        "Wales",
+        "France",
+        "Spain",
+        "Italy",
+        "Peru",
+        "Chad",
+        "Oman",
+        "Mali",
+    ],
+    "nothing": ["", " "],
+}
+
+
+@pytest.mark.parametrize("kind", CONTENT)
+def test_a_column_is_recognised_by_its_content(kind):
+    assert identifier_kind("Q7", "", CONTENT[kind]) == kind
+    assert kind_by_content([*CONTENT[kind], "", "  "]) == kind
+
+
+@pytest.mark.parametrize("what", ORDINARY)
+def test_ordinary_content_is_not_taken_for_identifiers(what):
+    assert identifier_kind("Q7", "A question", ORDINARY[what]) is None
+    assert kind_by_content(sorted(set(ORDINARY[what]))) is None or what == "long labels"
+
+
+def test_a_few_addresses_among_answers_are_seen():
+    assert kind_by_content(["Agree"] * 50 + CONTENT["e-mail address"]) == "e-mail address"
+    assert kind_by_content(["Agree"] * 50 + CONTENT["e-mail address"][:1]) is None
