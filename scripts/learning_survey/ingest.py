@@ -27,7 +27,7 @@ def ingest(study: Loaded, out: Path) -> None:
     """
     codes = Codes(study.instrument)
     frame = pl.concat([coded(read_sheet(path), study, codes) for path in export_files(study)])
-    people.write(frame, "ingested", out, study)
+    people.write(frame, "ingested", out, study.instrument)
 
 
 def coded(sheet: Sheet, study: Loaded, codes: Codes) -> pl.DataFrame:
