@@ -247,8 +247,8 @@ class Cleaning(Strict):
 class FactorPlan(Strict):
     """The factor analysis of the dimension scores and of the items."""
 
-    dimension_factors: int = Field(ge=1)
-    item_factors: int | None = None
+    dimension_factors: int | None = Field(default=None, ge=1, description="none: scores are not factored")
+    item_factors: int | None = Field(default=None, ge=1, description="none: items are not factored")
     kappa: int = 4
     kaiser: bool = True
     parallel_draws: int = 500
@@ -309,7 +309,7 @@ class Study(Strict):
     key_stages: OrderedGroup | None = None
     gender: Gender | None = None
     clean: Cleaning = Cleaning()
-    factors: FactorPlan
+    factors: FactorPlan = FactorPlan()
     schools: SchoolPlan | None = None
     inspection: InspectionPlan | None = None
     resampling: Resampling = Resampling()
@@ -424,12 +424,12 @@ def _fits(study: Study, instrument: Instrument, path: Path) -> None:
             raise SurveyError(
                 f"columns.items: unknown item '{item}'", where=path, remedy=nearest(item, instrument.item_ids)
             )
-    if study.factors.dimension_factors >= len(instrument.dimensions):
+    if study.factors.dimension_factors and study.factors.dimension_factors >= len(instrument.dimensions):
         raise SurveyError(
             f"factors.dimension_factors is {study.factors.dimension_factors}"
             f" for {len(instrument.dimensions)} dimensions",
             where=path,
-            remedy="Use fewer factors than dimensions.",
+            remedy="Use fewer factors than dimensions, or leave the key out: then the scores are not factored.",
         )
 
 

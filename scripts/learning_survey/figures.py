@@ -47,7 +47,8 @@ FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def names(study: Study | Loaded) -> list[str]:
     """The figures that apply to a study, in the order of the report."""
-    return [name for name, (stage, _) in FIGURES.items() if stage in study.stages]
+    left_out = set() if study.factors.dimension_factors else {"loadings"}
+    return [name for name, (stage, _) in FIGURES.items() if stage in study.stages and name not in left_out]
 
 
 def make(study: Loaded, folder: Path, out: Path) -> None:

@@ -191,6 +191,8 @@ def loadings(s: Source) -> str | None:
     """Factors of the dimension scores; published loadings, where there are any, in brackets."""
     table = "factors.loadings"
     mine = s.rows(table, solution="dimensions")
+    if not mine:
+        return None
     factors = list(dict.fromkeys(r["factor"] for r in mine))
     labels = {r["factor"]: r["factor_label"] or r["factor"] for r in mine}
     compare = any(r["published"] is not None for r in mine)
