@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from learning_survey import cli
+from learning_survey.calibration import load_calibration
 from learning_survey.calibration_check import check, seed_line, share_within, table
 from learning_survey.claims import load_published
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
-from learning_survey.simulate import load_calibration
 from learning_survey.tables import write_text
 
 START, END = "<!-- table: make calibration-check -->\n", "<!-- end of table -->"

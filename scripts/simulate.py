@@ -8,9 +8,11 @@ where; no analysis reads it. The same study, seed and calibration give the same 
 from pathlib import Path
 
 from learning_survey import cli
+from learning_survey.calibration import load_calibration
 from learning_survey.config import load_study
+from learning_survey.delivery import deliver, write
 from learning_survey.errors import SurveyError
-from learning_survey.simulate import deliver, load_calibration, simulate, write
+from learning_survey.simulate import simulate
 
 
 def main(study: str, out: Path, seed: int | None = None) -> None:

@@ -26,8 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def snakemake(*arguments: str) -> list[str]:
     """Snakemake's command in this environment."""
-    profile = ["--workflow-profile", "workflow/profiles/default"]
-    return [sys.executable, "-m", "snakemake", "--nolock", *profile, *arguments]
+    return [sys.executable, "-m", "snakemake", "--nolock", "--rerun-incomplete", *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_survey.calibration import Calibration
 from learning_survey.claims import read_claims
 from learning_survey.config import Instrument, Loaded
 from learning_survey.jackknife import leave_one_out
 from learning_survey.minres import loadings as unrotated
 from learning_survey.minres import promax, uniquenesses
 from learning_survey.moments import Moments
-from learning_survey.simulate import Calibration, Cohort, simulate
+from learning_survey.simulate import Cohort, simulate
 
 Array = NDArray[np.float64]
 Claims = dict[str, str]

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.calibrate import Measured, aligned, measure, printed_pattern, strong_culture
+from learning_survey.calibration import Calibration
 from learning_survey.claims import Matched, Published
 from learning_survey.config import Loaded
 from learning_survey.factors import first_below, parallel, reduced_eigenvalues
 from learning_survey.groups import Sample, welch_anova
 from learning_survey.minres import loadings, promax, uniquenesses
-from learning_survey.simulate import Calibration, Cohort, simulate
+from learning_survey.simulate import Cohort, simulate
 from learning_survey.uncertainty import holm, t_p
 
 Array = NDArray[np.float64]

@@ -57,9 +57,19 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
         tables.write(table.to_pandas(), f"clean.{name}", table_folder, study)
     with tables.replacing(out / "ledger.csv") as temporary:
         ledger.with_columns(tables.neutral_column(c) for c in ("file", "column", "raw")).write_csv(temporary)
-    people.write(flags, "flags", out / "flags.parquet", study)
-    people.write(schools, "schools", out / "schools.parquet", study)
-    people.write(kept, "clean", out / "clean.parquet", study)
+    people.write(flags, "flags", out / "flags.parquet", study.instrument)
+    people.write(schools, "schools", out / "schools.parquet", study.instrument)
+    people.write(kept, "clean", out / "clean.parquet", study.instrument, _allowed(study))
+
+
+def _allowed(study: Loaded) -> dict[str, list[Any]]:
+    """What may stand in the columns that the rules have recoded."""
+    ages = study.clean.ages
+    return {
+        "gender": [category.id for category in study.gender.categories] if study.gender else [],
+        "group": [level.id for level in study.key_stages.levels] if study.key_stages else [],
+        **({"age": list(range(ages.min, ages.max + 1))} if ages else {}),
+    }
 
 
 class Cleaning:

@@ -375,8 +375,8 @@ class Cleaning(Strict):
 class FactorPlan(Strict):
     """The factor analysis of the dimension scores and of the items."""
 
-    dimension_factors: int = Field(ge=1)
-    item_factors: int | None = None
+    dimension_factors: int | None = Field(default=None, ge=1, description="none: scores are not factored")
+    item_factors: int | None = Field(default=None, ge=1, description="none: items are not factored")
     kappa: int = 4
     kaiser: bool = True
     parallel_draws: int = 500
@@ -439,7 +439,7 @@ class Study(Strict):
     key_stages: OrderedGroup | None = None
     gender: Gender | None = None
     clean: Cleaning = Cleaning()
-    factors: FactorPlan
+    factors: FactorPlan = FactorPlan()
     schools: SchoolPlan | None = None
     inspection: InspectionPlan | None = None
     resampling: Resampling = Resampling()
@@ -589,12 +589,12 @@ def _fits(study: Study, instrument: Instrument, path: Path) -> None:
     for place, header in headers.items():
         if isinstance(header, Match) and header.constant:
             raise SurveyError(f"{place}: no file states it", where=path, remedy="State it under exports.constants.")
-    if study.factors.dimension_factors >= len(instrument.dimensions):
+    if study.factors.dimension_factors and study.factors.dimension_factors >= len(instrument.dimensions):
         raise SurveyError(
             f"factors.dimension_factors is {study.factors.dimension_factors}"
             f" for {len(instrument.dimensions)} dimensions",
             where=path,
-            remedy="Use fewer factors than dimensions.",
+            remedy="Use fewer factors than dimensions, or leave the key out: then the scores are not factored.",
         )
 
 

@@ -48,7 +48,9 @@ FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def names(study: Study | Loaded) -> list[str]:
     """The figures that apply to a study, in the order of the report."""
-    return [name for name, (stage, _) in FIGURES.items() if stage in ("clean", *study.stages)]
+    left_out = set() if study.factors.dimension_factors else {"loadings"}
+    stages = ("clean", *study.stages)
+    return [name for name, (stage, _) in FIGURES.items() if stage in stages and name not in left_out]
 
 
 def make(study: Loaded, folder: Path, out: Path) -> None:

@@ -38,7 +38,7 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
         sheet.close()
     check_files(paths, found, study)
     tables.write(pl.DataFrame(written, infer_schema_length=None).to_pandas(), "ingest.files", table_folder, study)
-    people.write(pl.concat(parts), "ingested", out, study)
+    people.write(pl.concat(parts), "ingested", out, study.instrument)
 
 
 def as_received(sheet: Sheet, study: Loaded, rows: int) -> dict[str, object]:

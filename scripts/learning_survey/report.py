@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from learning_survey.errors import SurveyError, nearest
-from learning_survey.report_tables import TABLES, Source, escaped, span
+from learning_survey.markdown import Source, escaped, span
+from learning_survey.report_tables import TABLES
 from learning_survey.values import NOTHING, Row, Tables, Values, holds, plain, read_rows, refuted, scorecard_values
 
 if TYPE_CHECKING:

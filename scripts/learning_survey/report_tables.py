@@ -6,115 +6,24 @@ page, names things by their labels, and each number carries a note with its inte
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from learning_survey.values import (
     NOTHING,
     Row,
-    Tables,
-    claim_number,
-    claim_text,
-    refuted,
     row_values,
     span_of,
     text_of,
 )
 
 if TYPE_CHECKING:
-    from learning_survey.config import Loaded
+    pass
+
+from learning_survey.markdown import Source, escaped, pipe, span
+from learning_survey.scorecard_tables import scorecard, scorecard_failures, scorecard_totals
 
 WIDEST = 6
-GROUPS = {
-    "sample": "Sample",
-    "reliability": "Reliability",
-    "loading": "Loadings",
-    "factors": "Number of factors",
-    "high": "Shares rated high",
-    "key_stage": "Key stages",
-    "items": "Highest and lowest items",
-    "challenge": "Challenge",
-    "gender": "Gender",
-    "schools": "Schools",
-    "inspection": "Inspection",
-}
-
-
-@dataclass(frozen=True)
-class Source:
-    """What tables are made from; ``scorecard`` is empty for a study without published figures."""
-
-    tables: Tables
-    study: Loaded
-    scorecard: list[Row]
-
-    @property
-    def people(self) -> str:
-        return "students" if self.study.columns.school else "respondents"
-
-    def label(self, dimension: str) -> str:
-        return self.study.instrument.label_of(dimension)
-
-    @property
-    def dimensions(self) -> list[str]:
-        return self.study.instrument.dimension_ids
-
-    def rows(self, table: str, **where: Any) -> list[Row]:
-        return [r for r in self.tables[table] if all(r[k] == v for k, v in where.items())]
-
-    def one(self, table: str, **where: Any) -> Row | None:
-        return next(iter(self.rows(table, **where)), None)
-
-    def cell(self, table: str, row: Row | None, column: str, interval: bool = False) -> str:
-        """A number with its note; with ``interval``, its interval in brackets after it."""
-        if row is None:
-            return NOTHING
-        cells = row_values(row, table, self.tables[table].index(row) + 2, f"{self.study.resampling.level:.0%}")
-        shown = span(cells[column])
-        if interval and row[f"{column}_ci_low"] is not None and row[f"{column}_ci_high"] is not None:
-            shown += f" ({escaped(cells[f'{column}_ci']['text'])})"
-        return shown
-
-    def published(self, claim: str) -> str:
-        """The published figure of a claim, as printed."""
-        row = next((r for r in self.scorecard if r["claim_id"] == claim), None)
-        return claim_text(row, "published") if row else NOTHING
-
-    def has_published(self, prefix: str) -> bool:
-        return any(r["claim_id"].startswith(prefix) for r in self.scorecard)
-
-
-# ---------------------------------------------------------------- Markdown
-
-
-def escaped(text: str) -> str:
-    """``text`` so that Markdown prints it as it is: punctuation that means something there gets a backslash."""
-    return re.sub(r"([\\`*_{}\[\]<>#|$~^@])", r"\\\1", text)
-
-
-def span(value: dict[str, Any]) -> str:
-    """A value as a Markdown span whose title says where it comes from."""
-    title = value["title"].replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
-    return f'[{escaped(value["text"])}]{{.value title="{title}"}}'
-
-
-def shown_length(cell: str) -> int:
-    """The printed length of a cell: without attributes and escapes."""
-    return len(re.sub(r"\\(.)", r"\1", re.sub(r'\{\.value title="(?:[^"\\]|\\.)*"\}', "", cell)).replace("**", ""))
-
-
-def pipe(header: list[str], align: str, rows: list[list[str]], caption: str, name: str) -> str:
-    """A pipe table; ``align`` has one letter per column, l or r. Dashes give relative widths where rows are long."""
-    widths = [max(4, min(60, max(map(shown_length, column)))) + 2 for column in zip(header, *rows, strict=True)]
-    rule = ["-" * (w - 1) + ":" if a == "r" else "-" * w for w, a in zip(widths, align, strict=True)]
-    lines = [f"| {' | '.join(cells)} |" for cells in [header, rule, *rows]]
-    return "\n".join(lines) + f"\n\n: {caption} {{#tbl-{name}}}\n"
-
-
-# ---------------------------------------------------------------- tables
 
 
 def flow(s: Source) -> str | None:
@@ -282,6 +191,8 @@ def loadings(s: Source) -> str | None:
     """Factors of the dimension scores; published loadings, where there are any, in brackets."""
     table = "factors.loadings"
     mine = s.rows(table, solution="dimensions")
+    if not mine:
+        return None
     factors = list(dict.fromkeys(r["factor"] for r in mine))
     labels = {r["factor"]: r["factor_label"] or r["factor"] for r in mine}
     compare = any(r["published"] is not None for r in mine)
@@ -550,106 +461,6 @@ def _turned(s: Source, pair: Row | None, first: str) -> str:
     cells = row_values(pair, "inspection.pairs", s.tables["inspection.pairs"].index(pair) + 2)
     note = cells["hedges_g"] | {"text": text_of(g, "effect"), "title": cells["hedges_g"]["title"] + " (sign turned)"}
     return f"{span(note)} ({span_of(low, high, 'effect')})"
-
-
-# ---------------------------------------------------------------- scorecard
-
-
-def scorecard_totals(s: Source) -> str | None:
-    if not s.scorecard:
-        return None
-    yes, no = ("recovered", "not recovered") if s.study.synthetic else ("reproduced", "not reproduced")
-    counted = {}
-    for r in s.scorecard:
-        counted.setdefault(r["claim_id"].split(".")[0], []).append(r["verdict"])
-    rows = [
-        [escaped(GROUPS.get(g, g)), str(len(v)), *(str(v.count(x)) for x in (yes, no, "not computable"))]
-        for g, v in counted.items()
-    ]
-    every = [r["verdict"] for r in s.scorecard]
-    rows.append(
-        ["**All claims**", *(f"**{n}**" for n in [len(every), *(every.count(x) for x in (yes, no, "not computable"))])]
-    )
-    header = ["Claims about", "Claims", yes.capitalize(), no.capitalize(), "Not computable"]
-    return pipe(header, "lrrrr", rows, "The scorecard in sum.", "scorecard-totals")
-
-
-def scorecard_failures(s: Source) -> str | None:
-    """The claims that the data contradict or cannot speak to, with the reason; None when there is none."""
-    rows = [
-        [
-            _claim(s, r),
-            _shown(s, r, "published"),
-            _shown(s, r, "computed"),
-            r["verdict"].capitalize(),
-            escaped(r["reason"] or ""),
-        ]
-        for r in s.scorecard
-        if refuted(r) or r["verdict"] == "not computable"
-    ]
-    header = ["Claim", "Published", "Computed", "Verdict", "Why"]
-    return pipe(header, "lllll", rows, "Claims without agreement, and why.", "scorecard-failures") if rows else None
-
-
-def scorecard(s: Source) -> str | None:
-    """One table per group of claims."""
-    groups: dict[str, list[Row]] = {}
-    for r in s.scorecard:
-        groups.setdefault(r["claim_id"].split(".")[0], []).append(r)
-    made = []
-    for group, members in groups.items():
-        rows, said = [], ""
-        for r, after in pairwise([*members, None]):
-            if _named(s, r) and after and after["statistic"] == r["statistic"] != said:
-                said = r["statistic"]
-                rows.append([f"**{_sentence(said)}**", "", "", "", ""])
-            limits = ""
-            if r["ci_low"] is not None and r["ci_high"] is not None:
-                limits = f" ({claim_number(r['ci_low'], r)} to {claim_number(r['ci_high'], r)})"
-            tolerance = f"±{claim_number(r['tolerance'], r)}" if r["tolerance"] else "exact"
-            if r["tolerance"] is None:
-                tolerance = NOTHING
-            rows.append(
-                [
-                    _claim(s, r),
-                    _shown(s, r, "published"),
-                    _shown(s, r, "computed") + limits,
-                    tolerance,
-                    _verdict(r["verdict"]),
-                ]
-            )
-        caption = f"{GROUPS.get(group, group)}: published claims and computed figures."
-        header = ["Claim", "Published", "Computed (interval)", "Tolerance", "Verdict"]
-        made.append(pipe(header, "llllr"[:4] + "l", rows, caption, f"scorecard-{group.replace('_', '-')}"))
-    return "\n".join(made) or None
-
-
-def _claim(s: Source, row: Row) -> str:
-    """A claim in words: what its id names (dimension, dimension on factor), else its statistic."""
-    return _named(s, row) or _sentence(row["statistic"])
-
-
-def _named(s: Source, row: Row) -> str:
-    """The labels of the dimension and the factor that a claim's id names, or nothing."""
-    i, parts = s.study.instrument, row["claim_id"].split(".")[1:]
-    words, factors = {d.id: d.label for d in i.dimensions}, {f.id: f.label for f in i.factors}
-    if not parts or (parts[0] not in words and parts[-1] not in words):
-        return ""
-    if len(parts) == 2 and parts[0] in words and parts[1] in factors:
-        return escaped(f"{words[parts[0]]} on {factors[parts[1]]}")
-    return escaped(words.get(parts[-1], words.get(parts[0], "")))
-
-
-def _sentence(text: str) -> str:
-    return escaped(text[:1].upper() + text[1:])
-
-
-def _shown(s: Source, row: Row, column: str) -> str:
-    return escaped(claim_text(row, column, {d.id: d.label for d in s.study.instrument.dimensions}))
-
-
-def _verdict(verdict: str) -> str:
-    return f"**{verdict}**" if verdict.startswith("not") else verdict
 
 
 def _percent(text: str) -> str:

@@ -37,7 +37,7 @@ def score(study: Loaded, clean: Path, out: Path) -> None:
         ) from None
     scores = scored(kept, instrument).insert_column(1, clusters(kept["school"], study).alias("cluster"))
     moments = moments_of(scores, instrument.item_ids + instrument.dimension_ids)
-    people.write(scores, "scores", out / "scores.parquet", study)
+    people.write(scores, "scores", out / "scores.parquet", instrument)
     moments.save(out / "moments.npz")
 
 

@@ -1,7 +1,8 @@
 """What prose points at: the highest, the lowest, the largest step, how many of how many.
 
 Each is a row of a table under a second name, so that it carries the same source, or a count over rows.
-Names are ``summary.<stage>.<what>.<column>``.
+Names are ``summary.<stage>.<what>.<column>``. The names do not depend on the data: where there is no such row, since
+groups are too small or nothing could be computed, its cells are dashes, and the prose around them still stands.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from learning_survey.values import Row, Tables, Values, joined, plain, row_values, text_of
+from learning_survey.schemas import TABLES
+from learning_survey.values import NOTHING, Row, Tables, Values, joined, plain, row_values, text_of
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
@@ -35,20 +37,25 @@ class Summary:
         A row that compares two groups also gets ``relation`` ("higher than" or "lower than") and ``size``, its effect
         without the sign.
         """
+        known = row is not None
         if row is None:
-            return
-        cells = row_values(row, table, self.tables[table].index(row) + 2, f"{self.study.resampling.level:.0%}")
+            row = dict.fromkeys(TABLES[table].columns)
+            file = f"{table.replace('.', '/')}.csv"
+            cells = {name: plain(None, NOTHING, f"no such row; {file}", file) for name in row_values(row, table, None)}
+        else:
+            cells = row_values(row, table, self.tables[table].index(row) + 2, f"{self.study.resampling.level:.0%}")
         source = next(iter(cells.values()))
         words = {"dimension": self.words, "scale": self.words, "item": self.words, "variable": self.words}
         words |= {"group_a": self.groups, "group_b": self.groups, "factor": self.factors}
         words |= {"factor_a": self.factors, "factor_b": self.factors}
         for column, value in row.items():
             if column in words:
-                text = words[column].get(value, str(value))
+                text = words[column].get(value, str(value)) if known else NOTHING
                 cells[f"{column}_label"] = plain(value, text, source["title"], source["file"], source["row"])
-        if "hedges_g" in cells and row["hedges_g"] is not None:
-            g = row["hedges_g"]
-            effect = cells["hedges_g"]
+        if "hedges_g" in cells and row["hedges_g"] is None:
+            cells |= {"relation": cells["hedges_g"], "size": cells["hedges_g"]}
+        elif "hedges_g" in cells:
+            g, effect = row["hedges_g"], cells["hedges_g"]
             cells["relation"] = effect | {"text": "higher than" if g > 0 else "lower than"}
             cells["size"] = effect | {"value": abs(g), "text": text_of(abs(g), "effect")}
         self.values |= {f"summary.{prefix}.{name}": value for name, value in cells.items()}
@@ -65,9 +72,8 @@ class Summary:
     ) -> None:
         """The rows with the lowest and the highest ``column`` (nulls left out), as ``<prefix>.lowest`` and so on."""
         known = [r for r in (self.tables[table] if rows is None else rows) if r[column] is not None]
-        if known:
-            self.row(f"{prefix}.{names[0]}", table, min(known, key=lambda r: by(r[column])))
-            self.row(f"{prefix}.{names[1]}", table, max(known, key=lambda r: by(r[column])))
+        for name, pick in zip(names, (min, max), strict=True):
+            self.row(f"{prefix}.{name}", table, pick(known, key=lambda r: by(r[column]), default=None))
 
     def count(self, name: str, table: str, number: int | float) -> None:
         self.values[f"summary.{name}"] = plain(round(number), file=f"{table.replace('.', '/')}.csv")
@@ -78,16 +84,26 @@ class Summary:
 
 
 def summary_values(tables: Tables, study: Loaded) -> Values:
-    """Every summary that the study's tables allow."""
+    """Every summary of the stages that the study has."""
     s = Summary(tables, study)
-    for part in (_clean, _describe, _reliability, _factors, _key_stages, _gender, _schools, _inspection):
-        part(s)
+    _clean(s)
+    parts = {
+        "describe": _describe,
+        "reliability": _reliability,
+        "factors": _factors,
+        "key_stages": _key_stages,
+        "gender": _gender,
+        "schools": _schools,
+        "inspection": _inspection,
+    }
+    for stage in study.stages:
+        parts[stage](s)
     return s.values
 
 
 def _clean(s: Summary) -> None:
     flow = s.tables["clean.flow"]
-    if flow:
+    if flow:  # a study without cleaning rules has no flow; clean.sample still counts its rows
         s.count("clean.rows_in", "clean.flow", flow[0]["rows_in"])
         s.count("clean.rows_out", "clean.flow", flow[-1]["rows_out"])
         s.count("clean.rows_dropped", "clean.flow", sum(r["rows_dropped"] or 0 for r in flow))
@@ -101,16 +117,13 @@ def _describe(s: Summary) -> None:
     ranked = sorted(
         (r for r in s.tables["describe.dimensions"] if r["share_high"] is not None), key=lambda r: -r["share_high"]
     )
-    if ranked:
-        shares = [f"{r['label']} ({text_of(r['share_high'], 'share')})" for r in ranked]
-        s.say("describe.shares", "describe.dimensions", joined(shares))
+    shares = [f"{r['label']} ({text_of(r['share_high'], 'share')})" for r in ranked]
+    s.say("describe.shares", "describe.dimensions", joined(shares) if shares else NOTHING)
     items = sorted((r for r in s.tables["describe.items"] if r["rank"] is not None), key=lambda r: r["rank"])
-    for k in range(min(3, len(items))):
-        s.row(f"describe.item_high_{k + 1}", "describe.items", items[k])
-        s.row(f"describe.item_low_{k + 1}", "describe.items", items[-1 - k])
-    contrasts = s.tables["describe.contrasts"]
-    if contrasts:
-        s.row("describe.contrast", "describe.contrasts", contrasts[0])
+    for k in range(3):
+        s.row(f"describe.item_high_{k + 1}", "describe.items", items[k] if k < len(items) else None)
+        s.row(f"describe.item_low_{k + 1}", "describe.items", items[-1 - k] if k < len(items) else None)
+    s.row("describe.contrast", "describe.contrasts", next(iter(s.tables["describe.contrasts"]), None))
 
 
 def _reliability(s: Summary) -> None:
@@ -129,11 +142,10 @@ def _factors(s: Summary) -> None:
             "communality",
             rows=_solution(s, "factors.communalities", solution),
         )
-        highest = s.values.get(f"summary.factors.{solution}.communality.highest.variable_label")
-        if highest:
-            top = max(_solution(s, "factors.communalities", solution), key=lambda r: r["communality"] or 0)
-            alpha = [r for r in s.tables["reliability.alpha"] if r["scale"] == top["variable"]]
-            s.row(f"factors.{solution}.communality.highest_alpha", "reliability.alpha", next(iter(alpha), None))
+        communalities = [r for r in _solution(s, "factors.communalities", solution) if r["communality"] is not None]
+        top = max(communalities, key=lambda r: r["communality"], default={"variable": None})
+        alpha = [r for r in s.tables["reliability.alpha"] if r["scale"] == top["variable"]]
+        s.row(f"factors.{solution}.communality.highest_alpha", "reliability.alpha", next(iter(alpha), None))
         near = _solution(s, "factors.congruence", solution)
         s.extremes(f"factors.{solution}.congruence", "factors.congruence", "tucker", rows=near)
         s.extremes(f"factors.{solution}.rms", "factors.congruence", "rms_difference", rows=near)
@@ -151,11 +163,10 @@ def _items_together(s: Summary) -> None:
     for r in loadings:
         if r["variable"] not in best or abs(r["pattern"]) > abs(best[r["variable"]]["pattern"]):
             best[r["variable"]] = r
-    if best:
-        i = s.study.instrument
-        first = [Counter(best[x]["factor"] for x in i.items_of(d) if x in best).most_common(1) for d in i.dimension_ids]
-        s.count("factors.items.together", "factors.loadings", sum(f[0][1] for f in first if f))
-        s.count("factors.items.own", "factors.loadings", len({f[0][0] for f in first if f}))
+    i = s.study.instrument
+    first = [Counter(best[x]["factor"] for x in i.items_of(d) if x in best).most_common(1) for d in i.dimension_ids]
+    s.count("factors.items.together", "factors.loadings", sum(f[0][1] for f in first if f))
+    s.count("factors.items.own", "factors.loadings", len({f[0][0] for f in first if f}))
 
 
 def _solution(s: Summary, table: str, solution: str) -> list[Row]:
@@ -191,19 +202,17 @@ def _key_stages(s: Summary) -> None:
     for dimension in {r["dimension"] for r in steps}:
         step = max((r for r in steps if r["dimension"] == dimension), key=lambda r: abs(r["hedges_g"]))
         most[(step["group_a"], step["group_b"])] += 1
-    if most:
-        (a, b), number = max(most.items(), key=lambda kv: (kv[1], kv[0]))
-        s.say("key_stages.common_step.from", "key_stages.pairs", s.groups.get(a, a))
-        s.say("key_stages.common_step.to", "key_stages.pairs", s.groups.get(b, b))
-        s.count("key_stages.common_step.dimensions", "key_stages.pairs", number)
+    (a, b), number = max(most.items(), key=lambda kv: (kv[1], kv[0]), default=((NOTHING, NOTHING), 0))
+    s.say("key_stages.common_step.from", "key_stages.pairs", s.groups.get(a, a))
+    s.say("key_stages.common_step.to", "key_stages.pairs", s.groups.get(b, b))
+    s.count("key_stages.common_step.dimensions", "key_stages.pairs", number)
 
 
 def _gender(s: Summary) -> None:
     pairs = [r for r in s.tables["gender.pairs"] if r["hedges_g"] is not None]
     s.extremes("gender.effect", "gender.pairs", "hedges_g", ("smallest", "largest"), rows=pairs, by=abs)
-    if pairs:
-        s.count("gender.pairs", "gender.pairs", len(pairs))
-        s.count("gender.different", "gender.pairs", sum(_below(r["p_holm"]) for r in pairs))
+    s.count("gender.pairs", "gender.pairs", len(pairs))
+    s.count("gender.different", "gender.pairs", sum(_below(r["p_holm"]) for r in pairs))
 
 
 def _schools(s: Summary) -> None:
@@ -215,25 +224,23 @@ def _schools(s: Summary) -> None:
     s.extremes("schools.effect_total", "schools.extremes", "d_total", ("smallest", "largest"))
     s.extremes("schools.effect_within", "schools.extremes", "d_pooled_within", ("smallest", "largest"))
     known = [r for r in s.tables["schools.extremes"] if r["p_holm"] is not None]
-    if known:
-        s.row("schools.pair", "schools.extremes", known[0])
-        s.count("schools.different", "schools.extremes", sum(_below(r["p_holm"]) for r in known))
-        s.count("schools.compared", "schools.extremes", len(known))
-    if s.tables["schools.strong_culture"]:
-        s.row("schools.strong", "schools.strong_culture", s.tables["schools.strong_culture"][0])
+    s.row("schools.pair", "schools.extremes", next(iter(known), None))
+    s.count("schools.different", "schools.extremes", sum(_below(r["p_holm"]) for r in known))
+    s.count("schools.compared", "schools.extremes", len(known))
+    s.row("schools.strong", "schools.strong_culture", next(iter(s.tables["schools.strong_culture"]), None))
 
 
 def _inspection(s: Summary) -> None:
     welch = [r for r in s.tables["inspection.tests"] if r["test"] == "welch_anova" and r["p_holm"] is not None]
-    if welch:
-        s.count("inspection.tests", "inspection.tests", len(welch))
-        s.count("inspection.different", "inspection.tests", sum(_below(r["p_holm"]) for r in welch))
-        s.count("inspection.uncorrected", "inspection.tests", sum(_below(r["p"]) for r in welch))
-        s.extremes("inspection.p", "inspection.tests", "p", rows=welch)
-        s.extremes("inspection.detectable", "inspection.tests", "detectable", rows=welch)
-        s.extremes("inspection.eta_squared", "inspection.tests", "eta_squared", rows=welch)
-    for row in s.tables["inspection.extremes"]:
-        s.row(f"inspection.{row['position']}", "inspection.extremes", row)
+    s.count("inspection.tests", "inspection.tests", len(welch))
+    s.count("inspection.different", "inspection.tests", sum(_below(r["p_holm"]) for r in welch))
+    s.count("inspection.uncorrected", "inspection.tests", sum(_below(r["p"]) for r in welch))
+    s.extremes("inspection.p", "inspection.tests", "p", rows=welch)
+    s.extremes("inspection.detectable", "inspection.tests", "detectable", rows=welch)
+    s.extremes("inspection.eta_squared", "inspection.tests", "eta_squared", rows=welch)
+    for position in ("highest", "lowest"):
+        found = [r for r in s.tables["inspection.extremes"] if r["position"] == position]
+        s.row(f"inspection.{position}", "inspection.extremes", next(iter(found), None))
     plan = s.study.inspection
     if plan and plan.higher and plan.lower:
         signed = [
@@ -241,12 +248,12 @@ def _inspection(s: Summary) -> None:
             for r in s.tables["inspection.pairs"]
             if {r["rating_a"], r["rating_b"]} == {plan.higher, plan.lower} and r["hedges_g"] is not None
         ]
-        if signed:
-            s.count("inspection.compared", "inspection.pairs", len(signed))
-            s.count("inspection.higher", "inspection.pairs", sum(g > 0 for g in signed))
-            for name, g in (("smallest", min(signed)), ("largest", max(signed))):
-                file = "inspection/pairs.csv"
-                s.values[f"summary.inspection.gap_{name}"] = plain(g, text_of(g, "effect"), file=file)
+        s.count("inspection.compared", "inspection.pairs", len(signed))
+        s.count("inspection.higher", "inspection.pairs", sum(g > 0 for g in signed))
+        for name, pick in (("smallest", min), ("largest", max)):
+            g = pick(signed, default=None)
+            file = "inspection/pairs.csv"
+            s.values[f"summary.inspection.gap_{name}"] = plain(g, text_of(g, "effect"), file=file)
 
 
 def _below(p: float | None) -> bool:

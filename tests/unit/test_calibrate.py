@@ -6,11 +6,12 @@ from conftest import ROOT
 
 from learning_survey import calibrate as cal
 from learning_survey import calibration_check as checking
+from learning_survey.calibration import load_calibration
 from learning_survey.claims import load_published
 from learning_survey.config import load_study
 from learning_survey.groups import hedges_g
 from learning_survey.minres import loadings, promax, uniquenesses
-from learning_survey.simulate import load_calibration, simulate
+from learning_survey.simulate import simulate
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def survey(tmp_path_factory):
 
 @pytest.mark.parametrize("file", people.FILES)
 def test_what_the_steps_write_fits(survey, file):
-    people.schema(file, survey.load()).validate(pl.read_parquet(survey.processed / f"{file}.parquet"))
+    people.schema(file, survey.load().instrument).validate(pl.read_parquet(survey.processed / f"{file}.parquet"))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,9 @@ def test_what_does_not_fit_is_not_written(survey, tmp_path, file, change, messag
     renamed = frame.rename({item: "d1_1", dimension: "d1"}, strict=False).with_columns(change)
     changed = renamed.rename({"d1_1": item, "d1": dimension}, strict=False)
     with pytest.raises(SurveyError) as caught:
-        people.write(changed, file, tmp_path / f"{file}.parquet", survey.load())
+        people.write(
+            changed, file, tmp_path / f"{file}.parquet", survey.load().instrument, {"gender": ["boys", "girls"]}
+        )
     assert message.replace("d1_1", item).replace("d1", dimension) in str(caught.value)
     assert "defect of the step" in str(caught.value)
     assert not (tmp_path / f"{file}.parquet").exists()

@@ -9,8 +9,9 @@ from report_fixture import ROOT, make_results, project
 
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
+from learning_survey.markdown import Source, escaped, pipe, shown_length, span
 from learning_survey.report import about, assemble, commit, hyphened, nested, visible_lines
-from learning_survey.report_tables import TABLES, Source, escaped, pipe, shown_length, span
+from learning_survey.report_tables import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import Tables, read_rows, study_values, table_values, to_json
 

@@ -7,7 +7,9 @@ import pytest
 from conftest import ROOT
 
 from learning_survey import simulate as sim
+from learning_survey.calibration import Block, check, load_calibration
 from learning_survey.config import load_study
+from learning_survey.delivery import deliver
 from learning_survey.errors import SurveyError
 from learning_survey.labels import Codes, lookup, normalised
 
@@ -21,7 +23,7 @@ def study():
 
 @pytest.fixture(scope="module")
 def calibration(study):
-    return sim.load_calibration(study)
+    return load_calibration(study)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def cohort(calibration, study):
 
 @pytest.fixture(scope="module")
 def delivery(cohort, calibration, study):
-    return sim.deliver(cohort, calibration, study.instrument, study.study, SEED)
+    return deliver(cohort, calibration, study.instrument, study.study, SEED)
 
 
 # ---------------------------------------------------------------- population
@@ -218,7 +220,7 @@ def test_the_register_lists_every_school(delivery, cohort, study):
 
 
 def test_every_block_says_what_is_published_or_assumed(calibration, study):
-    blocks = [b for b in calibration.__dict__.values() if isinstance(b, sim.Block)]
+    blocks = [b for b in calibration.__dict__.values() if isinstance(b, Block)]
     assert len(blocks) == len(calibration.__dict__) - 3
     assert all(b.published or b.assumed for b in blocks)
 
@@ -228,7 +230,7 @@ def test_a_calibration_for_another_instrument_is_refused(calibration, study):
     items["exp9"] = items.pop("exp1")
     wrong = calibration.model_copy(update={"items": calibration.items.model_copy(update={"items": items})})
     with pytest.raises(SurveyError, match="'exp1' is not in both"):
-        sim.check(wrong, study)
+        check(wrong, study)
 
 
 def test_thresholds_must_ascend(calibration, study):
@@ -236,7 +238,7 @@ def test_thresholds_must_ascend(calibration, study):
     items["exp1"] = items["exp1"].model_copy(update={"thresholds": [0.0, -1.0, 1.0, 2.0]})
     wrong = calibration.model_copy(update={"items": calibration.items.model_copy(update={"items": items})})
     with pytest.raises(SurveyError, match="4 ascending thresholds"):
-        sim.check(wrong, study)
+        check(wrong, study)
 
 
 def test_a_covariance_must_be_one(calibration, study):
@@ -244,7 +246,7 @@ def test_a_covariance_must_be_one(calibration, study):
     broken[0, 1] = broken[1, 0] = 5
     students = calibration.students.model_copy(update={"covariance": broken.tolist()})
     with pytest.raises(SurveyError, match="not a covariance matrix"):
-        sim.check(calibration.model_copy(update={"students": students}), study)
+        check(calibration.model_copy(update={"students": students}), study)
 
 
 def test_impossible_limits_end_with_an_error(calibration, study):

@@ -131,3 +131,9 @@ def test_text_and_json_are_written_alike_on_every_system(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "b.json", {"a": float("nan")})
     assert not (tmp_path / "b.json").exists()
+
+
+def test_a_table_without_rows_has_its_columns(study, tmp_path):
+    empty = pd.DataFrame(columns=list(TABLES["factors.communalities"].columns))
+    path = write(empty, "factors.communalities", tmp_path, study)
+    assert path.read_text() == "study,cohort,solution,variable,communality,uniqueness,heywood\n"
