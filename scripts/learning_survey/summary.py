@@ -97,7 +97,8 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
         "inspection": _inspection,
     }
     for stage in study.stages:
-        parts[stage](s)
+        if stage in parts:
+            parts[stage](s)
     return s.values
 
 

@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(project, tmp_pa
 
 
 def test_ingest_and_clean_find_what_was_planted(project):
-    done = command("ingest", project, "--study", "phase_one", "--out", "p/ingested.parquet")
+    done = command("ingest", project, "--study", "phase_one", "--out", "p/ingested.parquet", "--tables", "t/ingest")
     assert done.returncode == 0, done.stderr
     done = command(
         "clean",

@@ -8,7 +8,7 @@ rule missing:
     output:
         *tables("missing"),
     params:
-        settings=settings("columns", "key_stages", "gender", "min_group"),
+        settings=settings("columns", "key_stages", "gender", "resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/missing.log",
