@@ -105,7 +105,8 @@ def study_text(d: Draft, root: Path) -> str:
     lines += [*_key_stages(d), *_gender(d)]
     if "status" in d.found and d.found["status"].meanings:
         lines += ["clean:", f"  test_status: {_flow(d.found['status'].meanings['test'])}"]
-    lines += ["factors:", "  dimension_factors: 1"]
+    if len(d.dimensions) > 2:  # fewer scores have no factors
+        lines += ["factors:", "  dimension_factors: 1"]
     if "school" in d.found:
         lines += ["schools:", "  min_students: 20"]
     return "\n".join(lines) + "\n"
@@ -163,7 +164,7 @@ def questions(d: Draft) -> list[str]:
         else:
             out.append(f"In which order are the labels of {name}? They stand in alphabetical order, {ends}.")
     if len(d.dimensions) < 2:
-        out.append("Which items belong together? All are in one dimension, and a study needs at least two.")
+        out.append("Which items belong together? All are in one dimension: move those that measure something else.")
     else:
         out.append(f"Do the items belong to these {len(d.dimensions)} dimensions, and what are their names?")
     turned = ", ".join(i.id for i in d.items if i.reversed) or "(none)"

@@ -234,7 +234,13 @@ def test_items_of_one_group_ask_for_dimensions(tmp_path):
     proposal = draft("new", [tmp_path / "a.csv"])
     assert list(proposal.dimensions.values()) == ["I like it"]
     study_file, _ = write("new", [tmp_path / "a.csv"], tmp_path)
-    assert "a study needs at least two" in study_file.read_text()
+    assert "All are in one dimension" in study_file.read_text()
+    lines = study_file.read_text().splitlines()
+    confirmed = [line for line in lines[: lines.index("confirm:")] if line != "draft: true"]
+    rest = lines[lines.index("confirm:") + 1 :]
+    confirmed += rest[next(k for k, line in enumerate(rest) if not line.startswith((" ", "-"))) :]
+    study_file.write_text("\n".join(confirmed) + "\n")
+    assert load_study("new", tmp_path).instrument.dimension_ids == list(proposal.dimensions)
 
 
 def test_columns_on_another_number_of_points_are_not_mixed_in(made_up):
