@@ -543,6 +543,8 @@ class Loaded:
         self.study, self.instrument, self.root = study, instrument, root
 
     def __getattr__(self, name: str) -> Any:
+        if name == "study":  # not set yet: a copy is being made in another process
+            raise AttributeError(name)
         return getattr(self.study, name)
 
     @cached_property
