@@ -98,10 +98,7 @@ def by_cluster(fit: Fit, groups: Sequence[Clusters]) -> Robust:
         )
     for g, s, at in zip(groups, fit.samples, fit.moments, strict=True):
         W = np.linalg.inv(at.sigma)
-        t, c = g.about(at.mu if fit.model.means else s.mean)
-        WU, WV = W @ at.u, W @ at.v
-        cells = np.einsum("ak,gab,bk->gk", WU, c, WV, optimize=True) - g.n[:, None] * _within(at, W)
-        cells += (t @ W) @ at.d if fit.model.means else 0.0
+        cells = cluster_scores(at, g, W, fit.model.means)
         total[np.searchsorted(known, g.labels)] += by_parameter(at, cells, q)
         t, c = g.about(s.mean)
         E = np.linalg.solve(s.cov, c - g.n[:, None, None] * s.cov)
@@ -121,6 +118,13 @@ def row_scores(at: Moments, y: Array, within: Array) -> Array:
     ``within`` is u'Wv, shape (c,) or (N, c).
     """
     return (y @ at.u) * (y @ at.v) - within + y @ at.d
+
+
+def cluster_scores(at: Moments, g: Clusters, W: Array, means: bool = True) -> Array:
+    """Scores (G, c) of one group's clusters by cell; ``W`` is the inverse of sigma."""
+    t, c = g.about(at.mu if means else g.sample.mean)
+    cells = np.einsum("ak,gab,bk->gk", W @ at.u, c, W @ at.v, optimize=True) - g.n[:, None] * _within(at, W)
+    return cells + (t @ W) @ at.d if means else cells
 
 
 def _within(at: Moments, W: Array) -> Array:
