@@ -21,7 +21,7 @@ def probability(h: Array, k: Array, rho: Array) -> Array:
     from scipy.special import ndtr, owens_t
 
     # The formula divides by h and k. Its limit at zero is reached long before 1e-30.
-    h, k = (np.where(x == 0, 1e-30, np.clip(x, -FAR, FAR)) for x in (h, k))
+    h, k = (np.where(np.abs(x) < 1e-30, 1e-30, np.clip(x, -FAR, FAR)) for x in (h, k))
     root = np.sqrt((1 - rho) * (1 + rho))
     tails = owens_t(h, (k - rho * h) / (h * root)) + owens_t(k, (h - rho * k) / (k * root))
     return np.maximum((ndtr(h) + ndtr(k)) / 2 - tails - np.where((h < 0) != (k < 0), 0.5, 0.0), 0.0)

@@ -25,6 +25,7 @@ from learning_survey.tables import replacing
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Choices = NDArray[np.int8]
+Scales = Sequence[Sequence[float]]  # the response codes of each item
 KEYS = ("cluster", "group", "gender")
 BLOCK = 50_000  # rows whose indicators are in memory at a time; a count in a block is exact in single precision
 
@@ -67,9 +68,7 @@ class TwoWay:
     pairs: NDArray[np.unsignedinteger]
 
     @classmethod
-    def of(
-        cls, x: Choices, variables: Sequence[str], codes: Sequence[Sequence[float]], keys: NDArray[np.str_]
-    ) -> TwoWay:
+    def of(cls, x: Choices, variables: Sequence[str], codes: Scales, keys: NDArray[np.str_]) -> TwoWay:
         """Tables of rows ``x`` (N × p, categories from 0 as ``choices`` gives, -1 where unanswered); ``keys`` N × 3."""
         if x.shape != (len(keys), len(variables)) or len(codes) != len(variables):
             raise ValueError(f"{x.shape} choices for {len(keys)} rows and {len(variables)} variables")
@@ -94,7 +93,7 @@ class TwoWay:
         return Tables(self.variables, self.codes, items, pairs)
 
     def by(self, key: str, chosen: NDArray[np.bool_] | None = None) -> tuple[list[str], Tables]:
-        """Sums over the cells of each cluster, group or gender (one of KEYS), stacked, and their labels; none for ''."""
+        """Labels of the clusters, groups or genders (``key`` is one of KEYS) and the sums of their cells, stacked."""
         column = self.cells[:, KEYS.index(key)]
         inside = (column != "") & (True if chosen is None else chosen)
         labels = np.unique(column[inside]).tolist()
@@ -136,7 +135,7 @@ def pair_index(p: int) -> tuple[Codes, Codes]:
     return first, second
 
 
-def choices(x: Array, codes: Sequence[Sequence[float]]) -> Choices:
+def choices(x: Array, codes: Scales) -> Choices:
     """Answers (N × p, NaN where there is none) as positions in each item's ``codes``; -1 where there is none.
 
     Raises ValueError for an answer that is not among the codes.
