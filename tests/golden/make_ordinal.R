@@ -1,13 +1,17 @@
-# Makes ordinal.json: lavaan's and polycor's polychoric statistics of items with different numbers of points, answers
+# Makes ordinal.json: lavaan's and polycor's polychoric statistics, and one factor by WLSMV, of items with different numbers of points, answers
 # missing (bfi.csv), and of two-point items (psychTools::ability). Run in tests/golden.
 suppressPackageStartupMessages({library(lavaan); library(polycor); library(psychTools); library(jsonlite)})
 
+measures <- c("chisq", "df", "chisq.scaled", "chisq.scaling.factor", "cfi.scaled", "tli.scaled", "rmsea.scaled",
+              "rmsea.ci.lower.scaled", "rmsea.ci.upper.scaled", "srmr")
 statistics <- function(d, missing) {
   model <- paste("f =~", paste(names(d), collapse = " + "))
   fit <- cfa(model, d, ordered = names(d), estimator = "WLSMV", missing = missing)
   gamma <- lavInspect(fit, "gamma")
   list(missing = missing, n = lavInspect(fit, "nobs"), r = unclass(unname(lavInspect(fit, "sampstat")$cov)),
-       thresholds = as.numeric(lavInspect(fit, "sampstat")$th), gamma = unclass(unname(gamma)))
+       thresholds = as.numeric(lavInspect(fit, "sampstat")$th), gamma = unclass(unname(gamma)),
+       parameters = parameterEstimates(fit, standardized = TRUE)[, c("lhs", "op", "rhs", "est", "se", "std.all")],
+       fit = as.list(fitMeasures(fit)[measures]))
 }
 pairs <- function(d) {
   at <- combn(names(d), 2)

@@ -117,7 +117,7 @@ ORDINAL = [("bfi", "listwise"), ("bfi", "pairwise"), ("ability", "pairwise")]
 
 @pytest.fixture(params=ORDINAL, ids=" ".join)
 def of_lavaan(request):
-    """What lavaan gives for statistics of items with 6, 6, 6, 3 and 2 points, or of five with two, and the rows behind them."""
+    """What lavaan gives for items with 6, 6, 6, 3 and 2 points, or of five with two, and the rows behind them."""
     data, deletion = request.param
     if data == "bfi":
         names, x = answers("bfi")
