@@ -46,6 +46,7 @@ def _analysis(stage: str, *more: str) -> Step:
     return Step(("{p}/scores.parquet", "{p}/moments.npz", *more), (f"{{r}}/tables/{stage}/*.csv",))
 
 
+_BY_GROUP = ("{p}/moments_group.npz", "{p}/moments_gender.npz")
 _PUBLISHED = ("config/published/{published}.csv", "config/published/{published}.yaml")
 _TABLES = "{r}/tables/*.csv"
 
@@ -57,9 +58,9 @@ STEPS = {
         ("{p}/ingested.parquet", "{register}"),
         ("{p}/clean.parquet", "{p}/flags.parquet", "{p}/schools.parquet", "{p}/ledger.csv", "{r}/tables/clean/*.csv"),
     ),
-    "score": Step(("{p}/clean.parquet",), ("{p}/scores.parquet", "{p}/moments.npz")),
+    "score": Step(("{p}/clean.parquet",), ("{p}/scores.parquet", "{p}/moments.npz", *_BY_GROUP)),
     "describe": _analysis("describe"),
-    "reliability": _analysis("reliability"),
+    "reliability": _analysis("reliability", *_BY_GROUP),
     "missing": _analysis("missing"),
     "factors": _analysis("factors", _PUBLISHED[0]),
     "key_stages": _analysis("key_stages"),

@@ -24,8 +24,9 @@ from learning_survey.claims import read_claims
 from learning_survey.config import Instrument, Loaded
 from learning_survey.jackknife import leave_one_out
 from learning_survey.minres import loadings as unrotated
-from learning_survey.minres import promax, uniquenesses
+from learning_survey.minres import uniquenesses
 from learning_survey.moments import Moments
+from learning_survey.rotation import promax
 from learning_survey.simulate import Cohort, simulate
 
 Array = NDArray[np.float64]

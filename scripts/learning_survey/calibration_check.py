@@ -13,9 +13,10 @@ from learning_survey.calibrate import Measured, aligned, measure, printed_patter
 from learning_survey.calibration import Calibration
 from learning_survey.claims import Matched, Published
 from learning_survey.config import Loaded
-from learning_survey.factors import first_below, parallel, reduced_eigenvalues
 from learning_survey.groups import Sample, welch_anova
-from learning_survey.minres import loadings, promax, uniquenesses
+from learning_survey.minres import loadings, uniquenesses
+from learning_survey.retention import first_below, parallel, reduced_eigenvalues
+from learning_survey.rotation import promax
 from learning_survey.simulate import Cohort, simulate
 from learning_survey.uncertainty import holm, t_p
 

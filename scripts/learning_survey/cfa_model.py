@@ -183,6 +183,11 @@ class Model:
         """Whether it says anything about means."""
         return any(c.matrix in ("nu", "alpha") for cells in self.groups.values() for c in cells)
 
+    @cached_property
+    def scaled(self) -> bool:
+        """Whether items' scales are in it: ordinal items, in the delta parameterisation."""
+        return any(c.matrix == "delta" for cells in self.groups.values() for c in cells)
+
     def cell(self, group: str, matrix: str, row: str, column: str = "") -> Cell | None:
         """The cell as named, if it is."""
         ends = [(row, column), (column, row)] if matrix in SYMMETRIC else [(row, column)]

@@ -50,7 +50,8 @@ def standardised(fit: Fit) -> Standardised:
 def _matrices(model: Model, x: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
     found = []
     for own, at in zip(model.matrices(x), model.implied(x), strict=True):
-        item, factor = np.sqrt(np.diag(at.sigma))[:, None], np.sqrt(np.diag(at.total))[:, None]
+        item = 1 / own["delta"] if model.scaled else np.sqrt(np.diag(at.sigma))[:, None]
+        factor = np.sqrt(np.diag(at.total))[:, None]
         found.append(
             {
                 "lambda": own["lambda"] * factor.T / item,

@@ -377,8 +377,13 @@ class FactorPlan(Strict):
 
     dimension_factors: int | None = Field(default=None, ge=1, description="none: scores are not factored")
     item_factors: int | None = Field(default=None, ge=1, description="none: items are not factored")
-    kappa: int = 4
-    kaiser: bool = True
+    extraction: Literal["minres", "ml", "pa"] = Field(
+        default="minres", description="minimum residuals, maximum likelihood or principal axis"
+    )
+    rotation: Literal["promax", "oblimin", "varimax"] = "promax"
+    kappa: int = Field(default=4, description="promax's power")
+    kaiser: bool = Field(default=True, description="rows are set to one length for the rotation")
+    starts: int = Field(default=50, ge=1, description="random starts of the rotation")
     parallel_draws: int = 500
     parallel_quantile: float = 0.95
 

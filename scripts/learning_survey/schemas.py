@@ -381,13 +381,18 @@ TABLES: dict[str, Table] = {
             ),
             "parallel_factors": Column("statistic", "the same in random data: the study's quantile"),
             "map": Column("statistic", "Velicer's average squared partial correlation after k components"),
+            "empirical_kaiser": Column("statistic", "what the k-th eigenvalue must exceed by the empirical criterion"),
+            "hull_fit": Column(
+                "statistic", "common part accounted for by k factors; none beyond those that Hull tries"
+            ),
+            "hull_st": Column("statistic", "Hull's scree test, on the hull"),
         },
     ),
     "factors.suggested": Table(
         "What each method suggests.",
         {
             "matrix": _key("dimensions or items"),
-            "method": _key("parallel_factors, parallel_components, map or kaiser"),
+            "method": _key("parallel_factors, parallel_components, map, hull, empirical_kaiser or kaiser"),
             "factors": Column("count", "suggested number of factors"),
         },
     ),
@@ -431,6 +436,55 @@ TABLES: dict[str, Table] = {
             "tucker": Column("loading", "Tucker's congruence with the published column"),
             "rms_difference": Column("loading", "root mean square difference of loadings"),
             "max_difference": Column("loading", "largest absolute difference of loadings"),
+        },
+    ),
+    "factors.optima": Table(
+        "Optima of the rotation from many random starts: one row per solution, rotation and optimum, best first.",
+        {
+            "solution": _key("solution"),
+            "rotation": _key("the study's rotation (promax's optima are varimax's), or bifactor"),
+            "optimum": Column("count", "position of the optimum, 1 is best", key=True, nullable=False),
+            "criterion": Column("statistic", "what the rotation makes least; a quarter of the sum of fourth powers"),
+            "reached": Column("count", "starts that end there"),
+            "starts": Column("count", "starts, the unrotated loadings among them"),
+            "max_difference": Column("loading", "largest difference of its loadings from those of the best"),
+        },
+    ),
+    "factors.alternatives": Table(
+        "Other extractions and rotations beside the reported one: one row per solution and pair.",
+        {
+            "solution": _key("solution"),
+            "extraction": _key("minres, ml or pa"),
+            "rotation": _key("promax, oblimin, varimax or target (the published loadings, or each item's dimension)"),
+            "tucker": Column("loading", "least congruence of a factor with the reported one"),
+            "max_difference": Column("loading", "largest difference of loadings from the reported ones"),
+            "rms_published": Column("loading", "root mean square difference from the published loadings"),
+            "phi_largest": Column("loading", "largest correlation between factors, in size"),
+            "heywood": Column("flag", "whether a uniqueness stands at its bound or below"),
+        },
+    ),
+    "factors.general": Table(
+        "A general factor beside group factors: one row per solution, method, variable and factor.",
+        {
+            "solution": _key("solution"),
+            "method": _key("schmid_leiman (of the reported factors) or bifactor (one factor more)"),
+            "variable": _key("dimension or item"),
+            "factor": _key("general, or the group factor"),
+            "factor_label": _text("factor as printed"),
+            "loading": Column("loading", "loading; these factors are uncorrelated"),
+        },
+    ),
+    "factors.hierarchy": Table(
+        "What the general factor accounts for: one row per solution and method.",
+        {
+            "solution": _key("solution"),
+            "method": _key("schmid_leiman or bifactor"),
+            **_estimate("omega_hierarchical", "alpha", "share of the sum's variance that is the general factor's"),
+            "omega_total": Column("alpha", "share of the sum's variance that is any factor's"),
+            **_estimate(
+                "explained_common_variance", "share", "share of the common variance that is the general factor's"
+            ),
+            "improper": Column("flag", "whether a second-order loading or a uniqueness stands at its bound"),
         },
     ),
     # ------------------------------------------------------------ groups

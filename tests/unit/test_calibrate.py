@@ -10,7 +10,8 @@ from learning_survey.calibration import load_calibration
 from learning_survey.claims import load_published
 from learning_survey.config import load_study
 from learning_survey.groups import hedges_g
-from learning_survey.minres import loadings, promax, uniquenesses
+from learning_survey.minres import loadings, uniquenesses
+from learning_survey.rotation import promax
 from learning_survey.simulate import simulate
 
 

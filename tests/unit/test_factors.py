@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from golden_values import golden, matrix, moments
 
-from learning_survey import factors, minres
+from learning_survey import adequacy, factors, minres, retention, rotation, solution
 from learning_survey.errors import SurveyError
 
 BFI, SYN = "bfi_efa", "syn2k_reliability_efa"
@@ -25,8 +25,8 @@ def case(file, cor, fit) -> tuple[np.ndarray, dict, int]:
     return matrix(golden(file)[cor]), golden(file)[fit], golden(file)[fit]["nfactors"]
 
 
-def solved(R, k, **more) -> factors.Solution:
-    return factors.solution(R, tuple(f"v{i}" for i in range(len(R))), k, **more)
+def solved(R, k, **more) -> solution.Solution:
+    return solution.solution(R, tuple(f"v{i}" for i in range(len(R))), k, solution.Method(**more))
 
 
 def structured() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -51,17 +51,17 @@ def structured() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 )
 def test_adequacy_agrees_with_psych(file, entry, cor):
     r, R = golden(file)[entry], cor()
-    overall, each = factors.kmo(R)
+    overall, each = adequacy.kmo(R)
     close(overall, r["kmo"])
     close(each, values(r["kmo_items"]))
-    statistic, df, p, log_determinant = factors.bartlett(R, r["n"])
+    statistic, df, p, log_determinant = adequacy.bartlett(R, r["n"])
     close([statistic, df, p], [r["bartlett"]["chisq"], r["bartlett"]["df"], r["bartlett"]["p"]], 1e-6)
     close(log_determinant, r["logdet"])
-    close(factors.eigenvalues(R), r["eigen"])
+    close(retention.eigenvalues(R), r["eigen"])
 
 
 def test_map_agrees_with_psych():
-    partials = factors.average_partials(matrix(golden(BFI)["cor_pairwise"]))
+    partials = retention.average_partials(matrix(golden(BFI)["cor_pairwise"]))
     close(partials[1:9], golden(BFI)["map"]["map"])
     assert np.argmin(partials) == 5
 
@@ -76,14 +76,14 @@ PARALLEL = [
 @pytest.mark.parametrize(("file", "entry", "n", "cor"), PARALLEL)
 def test_parallel_analysis_agrees_with_psych(file, entry, n, cor):
     r, R = golden(file)[entry], cor()
-    components, own = factors.eigenvalues(R), factors.reduced_eigenvalues(R[None])[0]
+    components, own = retention.eigenvalues(R), retention.reduced_eigenvalues(R[None])[0]
     close(components, r["pc.values"])
     close(own, r["fa.values"], 1e-4)
-    random_components, random_factors = factors.parallel(n, len(R), 300, 0.95, np.random.default_rng(1))
-    assert factors.first_below(own, random_factors) == r["nfact"]
-    assert factors.first_below(components, random_components) == r["ncomp"]
+    random_components, random_factors = retention.parallel(n, len(R), 300, 0.95, np.random.default_rng(1))
+    assert retention.first_below(own, random_factors) == r["nfact"]
+    assert retention.first_below(components, random_components) == r["ncomp"]
     # Theirs are means of 50 or 100 simulations; the first factor of random data is often improper and varies much.
-    mean = factors.eigenvalues(factors.random_correlations(n, len(R), 300, np.random.default_rng(2))).mean(axis=0)
+    mean = retention.eigenvalues(retention.random_correlations(n, len(R), 300, np.random.default_rng(2))).mean(axis=0)
     close(mean, r["pc.sim"], 0.008)
     assert (random_components - mean > 0).all()
     close(random_factors[1:], r["fa.sim"][1:], 0.03)
@@ -120,11 +120,11 @@ def test_varimax_to_its_end_is_better_than_where_r_stops():
     rows = unrotated / np.sqrt((unrotated**2).sum(axis=1, keepdims=True))
 
     def criterion(tolerance):
-        return ((rows @ minres.varimax(rows, tolerance)) ** 2).var(axis=0).sum()
+        return ((rows @ rotation.varimax(rows, tolerance)) ** 2).var(axis=0).sum()
 
     assert criterion(1e-12) > criterion(1e-5)
-    ended, _ = minres.promax(unrotated)
-    order, sign = factors.match(matrix(r["promax"]["loadings"]), ended)
+    ended, _ = rotation.promax(unrotated)
+    order, sign = solution.match(matrix(r["promax"]["loadings"]), ended)
     assert 1e-4 < np.abs(ended[:, order] * sign - matrix(r["promax"]["loadings"])).max() < 1e-3
 
 
@@ -147,7 +147,7 @@ def test_solutions_agree_with_factor_analyzer(file, cor, fit, kappa, kaiser):
     R, _, k = case(file, cor, fit)
     theirs = analyzer(R, k, rotation_kwargs={"normalize": kaiser, "power": kappa}).loadings_
     ours = solved(R, k, kappa=kappa, kaiser=kaiser).pattern
-    order, sign = factors.match(theirs, ours)
+    order, sign = solution.match(theirs, ours)
     close(ours[:, order] * sign, theirs, 2e-5)
 
 
@@ -156,8 +156,8 @@ def test_solutions_agree_with_factor_analyzer(file, cor, fit, kappa, kaiser):
 def test_promax_of_resamples_is_factor_analyzers(file, cor, fit, kappa, kaiser):
     R, _, k = case(file, cor, fit)
     estimate = solved(R, k, kappa=kappa, kaiser=kaiser)
-    ours, phi = minres.promax(minres.loadings(R, minres.uniquenesses(R, k), k), kappa, kaiser, tolerance=1e-5)
-    order, sign = factors.match(estimate.pattern, ours)
+    ours, phi = rotation.promax(minres.loadings(R, minres.uniquenesses(R, k), k), kappa, kaiser, tolerance=1e-5)
+    order, sign = solution.match(estimate.pattern, ours)
     close(ours[:, order] * sign, estimate.pattern)
     close(phi[np.ix_(order, order)] * np.outer(sign, sign), estimate.phi)
 
@@ -187,7 +187,7 @@ def test_defect_bartlett_through_a_determinant_too_small_to_hold():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         statistic, _ = calculate_bartlett_sphericity(x)
-    close(statistic, factors.bartlett(np.corrcoef(x.T), 2000)[0], 1e-3)
+    close(statistic, adequacy.bartlett(np.corrcoef(x.T), 2000)[0], 1e-3)
 
 
 @pytest.mark.xfail(strict=True, reason=FIXED)
@@ -218,34 +218,34 @@ def test_defect_singular_matrices_cannot_be_started():
 
 def test_random_correlations_are_those_of_random_rows():
     rng, n, p = np.random.default_rng(1), 60, 8
-    drawn = factors.random_correlations(n, p, 4000, rng)
+    drawn = retention.random_correlations(n, p, 4000, rng)
     simulated = np.stack([np.corrcoef(rng.normal(size=(p, n))) for _ in range(4000)])
     close(np.diagonal(drawn, axis1=1, axis2=2), 1)
     close(drawn[:, 0, 1].std(), 1 / np.sqrt(n - 1), 0.005)
-    close(factors.eigenvalues(drawn).mean(axis=0), factors.eigenvalues(simulated).mean(axis=0), 0.01)
+    close(retention.eigenvalues(drawn).mean(axis=0), retention.eigenvalues(simulated).mean(axis=0), 0.01)
     close(
-        np.quantile(factors.eigenvalues(drawn), 0.95, axis=0),
-        np.quantile(factors.eigenvalues(simulated), 0.95, axis=0),
+        np.quantile(retention.eigenvalues(drawn), 0.95, axis=0),
+        np.quantile(retention.eigenvalues(simulated), 0.95, axis=0),
         0.02,
     )
 
 
 def test_random_correlations_of_fewer_rows_than_variables_have_their_rank():
-    drawn = factors.random_correlations(6, 9, 5, np.random.default_rng(1))
+    drawn = retention.random_correlations(6, 9, 5, np.random.default_rng(1))
     assert (np.linalg.matrix_rank(drawn) == 5).all()
 
 
 def test_random_data_suggest_no_factors():
-    R = factors.random_correlations(2000, 10, 1, np.random.default_rng(11))[0]
-    limits = factors.parallel(2000, 10, 300, 0.99, np.random.default_rng(1))
-    assert factors.first_below(factors.eigenvalues(R), limits[0]) == 0
-    assert np.argmin(factors.average_partials(R)) == 0
+    R = retention.random_correlations(2000, 10, 1, np.random.default_rng(11))[0]
+    limits = retention.parallel(2000, 10, 300, 0.99, np.random.default_rng(1))
+    assert retention.first_below(retention.eigenvalues(R), limits[0]) == 0
+    assert np.argmin(retention.average_partials(R)) == 0
 
 
 def test_first_below():
-    assert factors.first_below(np.array([3, 1, 2]), np.array([2, 2, 1])) == 1
-    assert factors.first_below(np.array([3, 2, 2]), np.array([2, 1, 1])) == 3
-    assert factors.first_below(np.array([1, 2, 2]), np.array([2, 1, 1])) == 0
+    assert retention.first_below(np.array([3, 1, 2]), np.array([2, 2, 1])) == 1
+    assert retention.first_below(np.array([3, 2, 2]), np.array([2, 1, 1])) == 3
+    assert retention.first_below(np.array([1, 2, 2]), np.array([2, 1, 1])) == 0
 
 
 # ---------------------------------------------------------------- solutions
@@ -254,17 +254,17 @@ def test_first_below():
 def test_exact_structure_is_recovered():
     R, pattern, phi = structured()
     found = solved(R, 3)
-    found = found.arranged(*factors.match(pattern, found.pattern))
+    found = found.arranged(*solution.match(pattern, found.pattern))
     close(found.pattern @ found.phi @ found.pattern.T * (1 - np.eye(9)), R * (1 - np.eye(9)), 1e-5)
     close(found.communality, np.diag(pattern @ phi @ pattern.T), 1e-5)
-    close(factors.tucker(pattern, found.pattern).diagonal(), 1, 0.01)
+    close(solution.tucker(pattern, found.pattern).diagonal(), 1, 0.01)
     assert not found.heywood.any()
 
 
 def test_match_undoes_any_order_and_sign():
     _, pattern, _ = structured()
     mixed = pattern[:, [2, 0, 1]] * [1, -1, -1]
-    order, sign = factors.match(pattern, mixed)
+    order, sign = solution.match(pattern, mixed)
     close(mixed[:, order] * sign, pattern)
 
 
@@ -299,7 +299,7 @@ def test_the_best_of_the_starts_is_taken(monkeypatch):
     R, pattern, phi = structured()
     real = minres.uniquenesses
 
-    def stuck(matrices, k, start=None):
+    def stuck(matrices, k, start=None, **_):
         return np.full(9, 0.5) if start is None else real(matrices, k, start)
 
     monkeypatch.setattr(minres, "uniquenesses", stuck)
@@ -326,9 +326,9 @@ def test_a_variable_twice_leaves_no_adequacy_but_says_why():
 def test_factors_belong_to_dimensions_only_one_to_one():
     _, pattern, phi = structured()
     of, names = ["a"] * 3 + ["b"] * 3 + ["c"] * 3, ["c", "a", "b"]
-    found = factors.Solution(tuple("abcdefghi"), pattern[:, [1, 2, 0]], phi)
-    assert factors.by_dimension(found, of, names).tolist() == [1, 2, 0]
+    found = solution.Solution(tuple("abcdefghi"), pattern[:, [1, 2, 0]], phi)
+    assert solution.by_dimension(found, of, names).tolist() == [1, 2, 0]
     shared = pattern.copy()
     shared[3:6] = pattern[:3]
-    assert factors.by_dimension(factors.Solution(found.variables, shared, phi), of, names) is None
-    assert factors.by_dimension(factors.Solution(found.variables, pattern[:, :2], phi[:2, :2]), of, names) is None
+    assert solution.by_dimension(solution.Solution(found.variables, shared, phi), of, names) is None
+    assert solution.by_dimension(solution.Solution(found.variables, pattern[:, :2], phi[:2, :2]), of, names) is None

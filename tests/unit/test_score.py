@@ -15,7 +15,7 @@ from surveys import make_survey
 from learning_survey import score as module
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
-from learning_survey.moments import Moments
+from learning_survey.moments import Moments, load_groups
 from learning_survey.score import band_of, clusters, is_high, moments_of, scored
 
 
@@ -82,10 +82,39 @@ def test_moments_in_blocks_are_those_of_all_rows_at_once(survey, monkeypatch):
     whole = Moments.of(scores.select(variables).to_numpy(), variables, scores["cluster"].to_numpy())
     for block in (1, 31, 65, 10**6):
         monkeypatch.setattr(module, "BLOCK", block)
-        parts = moments_of(scores, variables)
+        parts, grouped = moments_of(scores, variables, ["d1_1", "d3"])
         assert parts.clusters == whole.clusters and parts.variables == whole.variables
         for name in "nsqc":
-            np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+            np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-13)
+        for grouping in ("group", "gender"):
+            assert list(grouped[grouping]) == sorted(scores[grouping].drop_nulls().unique())
+            for group, found in grouped[grouping].items():
+                rows = scores.filter(pl.col(grouping) == group)
+                x = rows.select("d1_1", "d3").to_numpy()
+                expected = Moments.of(x, ["d1_1", "d3"], rows["cluster"].to_numpy())
+                assert found.clusters == expected.clusters and found.variables == ("d1_1", "d3")
+                for name in "nsqc":
+                    np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-13)
+
+
+def test_groups_add_up_to_the_students_who_have_one(survey):
+    scores, items = pl.read_parquet(survey.processed / "scores.parquet"), survey.load().instrument.item_ids
+    for grouping in ("group", "gender"):
+        groups = load_groups(survey.processed / f"moments_{grouping}.npz")
+        assert set(groups) == set(scores[grouping].drop_nulls())
+        x = scores.filter(pl.col(grouping).is_not_null()).select(items).to_numpy()
+        totals = [m.pooled() for m in groups.values()]
+        np.testing.assert_array_equal(sum(np.diagonal(m.n) for m in totals), (~np.isnan(x)).sum(axis=0))
+        np.testing.assert_allclose(sum(np.diagonal(m.s) for m in totals), np.nansum(x, axis=0))
+
+
+def test_a_study_without_a_grouping_has_no_groups(tmp_path):
+    columns = {"cluster": ["a", "a", "b"], "group": [None] * 3, "gender": ["x", None, "x"], "i": [1.0, 2.0, 3.0]}
+    scores = pl.DataFrame(columns, schema_overrides={"group": pl.String})
+    _, grouped = moments_of(scores, ["i"], ["i"])
+    assert grouped["group"] == {} and grouped["gender"]["x"].clusters == ("a", "b")
+    module.save_groups({}, ["i"], tmp_path / "m.npz")
+    assert load_groups(tmp_path / "m.npz") == {}
 
 
 def test_without_schools_clusters_are_random_groups_of_one_size(tmp_path):
