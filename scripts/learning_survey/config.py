@@ -388,6 +388,24 @@ class FactorPlan(Strict):
     parallel_quantile: float = 0.95
 
 
+class InvariancePlan(Strict):
+    """Measurement invariance across groups: which groups, and from where a change counts."""
+
+    groupings: list[Literal["group", "gender"]] = ["group", "gender"]
+    ordinal: bool = Field(default=True, description="also for ordinal items, by weighted least squares")
+    min_students: int = Field(default=200, ge=10, description="complete rows that a group must have")
+    cfi: float = Field(default=0.010, gt=0, description="fall that counts: Chen (2007)")
+    rmsea: float = Field(default=0.015, gt=0, description="rise that counts: Chen (2007)")
+    srmr_loadings: float = Field(default=0.030, gt=0, description="rise that counts, for equal loadings: Chen (2007)")
+    srmr: float = Field(default=0.010, gt=0, description="rise that counts, for equal intercepts: Chen (2007)")
+    dmacs: float = Field(default=0.2, ge=0, description="effect size from which an item works differently")
+    level: float = Field(default=0.05, gt=0, lt=1, description="of the tests of items, after Holm's correction")
+    min_cfi: float = Field(default=0.90, gt=0, lt=1, description="fit from which groups are compared at all")
+    max_rmsea: float = Field(default=0.08, gt=0, lt=1)
+    draws: int = Field(default=1000, ge=100, description="draws of schools for the null of changes in fit")
+    quantile: float = Field(default=0.95, gt=0, lt=1)
+
+
 class StrongCulture(Strict):
     """Which schools have a strong learning culture.
 
@@ -445,6 +463,7 @@ class Study(Strict):
     gender: Gender | None = None
     clean: Cleaning = Cleaning()
     factors: FactorPlan = FactorPlan()
+    invariance: InvariancePlan | None = Field(default=InvariancePlan(), description="null: not examined")
     schools: SchoolPlan | None = None
     inspection: InspectionPlan | None = None
     resampling: Resampling = Resampling()
@@ -515,6 +534,7 @@ class Study(Strict):
     def stages(self) -> list[str]:
         """The analyses that apply to this study, in the order of the report."""
         optional = {
+            "invariance": self.invariance and (self.key_stages or self.gender),
             "key_stages": self.key_stages,
             "gender": self.gender,
             "schools": self.schools,
