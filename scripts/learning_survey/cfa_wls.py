@@ -34,7 +34,7 @@ from learning_survey.cfa_ml import full_rank, inverse, scored
 from learning_survey.cfa_model import Model, Moments, selection
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import Indices, Test, plain
-from learning_survey.polychoric import Polychoric
+from learning_survey.polychoric_estimates import Polychoric
 from learning_survey.two_way import pair_index
 
 Array = NDArray[np.float64]

@@ -2,9 +2,9 @@
 
 The estimates stand in one order: thresholds that exist, item by item, then the correlations (``two_way.pair_index``).
 N times the matrix is the Gamma of Muthén (1984, Psychometrika 49, 115-132) that weighted least squares needs. What a
-student moves the estimates by depends on the student's answers alone (``polychoric.Polychoric``): it is looked up, and
-the matrix is the sum of its products over students, or over clusters of them (Liang & Zeger 1986, Biometrika 73,
-13-22).
+student moves the estimates by depends on the student's answers alone (``polychoric_estimates.Polychoric``): it is
+looked up, and the matrix is the sum of its products over students, or over clusters of them (Liang & Zeger 1986,
+Biometrika 73, 13-22).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.polychoric import Polychoric
+from learning_survey.polychoric_estimates import Polychoric
 from learning_survey.two_way import Choices, Tables, pair_index
 
 Array = NDArray[np.float64]

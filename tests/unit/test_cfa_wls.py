@@ -10,7 +10,7 @@ from learning_survey import cfa_builders, cfa_wls
 from learning_survey.cfa_ordinal import LEVELS, invariant, ordinal
 from learning_survey.cfa_standardised import standardised
 from learning_survey.errors import SurveyError
-from learning_survey.polychoric import polychoric
+from learning_survey.polychoric_estimates import polychoric
 from learning_survey.two_way import TwoWay, choices
 
 REVERSED = ("A1", "C4", "C5", "E1", "E2", "O2", "O5")
