@@ -135,7 +135,7 @@ class Fit:
         base = baseline(self.samples)
         own, other = (self.scaled, base.scaled) if scaled else (self.chi2, base.chi2)
         # lavaan's n in RMSEA is here that of the chi-square, n - 1.
-        return plain(Test(own, self.df), Test(other, base.df), self.n - len(self.samples), len(self.samples))
+        return plain(Test(own, self.df), Test(other, base.df), self.n / len(self.samples) - 1)
 
 
 @dataclass(frozen=True)

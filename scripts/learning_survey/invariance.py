@@ -23,7 +23,8 @@ from learning_survey.cfa_robust import Clusters
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import Test
 from learning_survey.invariance_items import ItemTest
-from learning_survey.invariance_levels import LEVELS, Fitted, difference, fitted, model
+from learning_survey.invariance_levels import LEVELS, Fitted, difference, fitted
+from learning_survey.invariance_null import Changes
 from learning_survey.polychoric import polychoric
 from learning_survey.students import Students
 from learning_survey.uncertainty import holm, t_quantile
@@ -49,6 +50,15 @@ class Grouping:
     groups: dict[str, Clusters]
     sizes: dict[str, int]
     left_out: dict[str, str]
+
+    @property
+    def n(self) -> float:
+        return float(sum(g.n.sum() for g in self.groups.values()))
+
+    @property
+    def baseline(self) -> Test:
+        """Of items that do not correlate."""
+        return fit_indices.baseline([g.sample for g in self.groups.values()])
 
 
 @dataclass
@@ -134,14 +144,17 @@ def compared(grouping: Grouping, scales: Scales, study: Loaded, plan: Invariance
         result.verdicts.append(_untested(grouping, "the model has no definite solution in some group"))
         return
     freed, found, partial = search(fits["scalar"], grouping, scales, plan)
-    n, base = fits["scalar"].fit.n / len(grouping.groups), fit_indices.baseline(fits["scalar"].fit.samples)
-    drawn = invariance_null.chi_squares(fits["scalar"], LEVELS, scales, grouping.groups, plan.draws, study.seed)
+    n, base = grouping.n / len(grouping.groups), grouping.baseline
+    drawn = invariance_null.chi_squares(fits["scalar"], scales, grouping.groups, plan.draws, study.seed)
     null = invariance_null.changes(drawn, {v: f.fit.df for v, f in fits.items()}, base, n)
-    rows = level_rows(grouping, fits, base, n, null, plan)
+    rows = level_rows(grouping, fits, null, plan)
     if freed:
-        rows.append(_partial_row(grouping, partial, fits["metric"], rows, base, n, plan))
+        own = _fit_row(grouping, "partial", partial)
+        rows.append(own | _change(rows[1], own, False, plan) | _difference(partial, fits["metric"]))
     result.fit += rows
-    result.items += item_rows(grouping, scales, found, freed, partial, plan)
+    tests = [found[i] for own in scales.values() for i in own]
+    exact = {i: d for i, d in invariance_items.estimated(partial, scales, grouping.groups).items() if i in freed}
+    result.items += item_rows(grouping, scales, tests, exact, plan)
     result.latent_means += latent_rows(grouping, scales, partial, freed, study)
     result.verdicts.append(verdict(grouping, rows, freed, study))
 
@@ -184,32 +197,27 @@ def _may_be_freed(item: str, freed: list[str], scales: Scales) -> bool:
 
 
 def level_rows(
-    grouping: Grouping,
-    fits: Mapping[str, Fitted],
-    base: Test,
-    n: float,
-    null: Mapping[str, invariance_null.Changes],
-    plan: InvariancePlan,
+    grouping: Grouping, fits: Mapping[str, Fitted], null: Mapping[str, Changes], plan: InvariancePlan
 ) -> Rows:
     """A row for each level: its fit, and its change from the level before with the verdict on it."""
-    rows: Rows = []
-    for level, f in fits.items():
-        rows.append(_fit_row(grouping, level, f, base, n))
+    rows: Rows = [_fit_row(grouping, level, f) for level, f in fits.items()]
     for (before, after), row_before, row in zip(pairwise(fits), rows[:-1], rows[1:], strict=True):
-        change = _change(row_before, row, "metric" == after, plan)
+        change = _change(row_before, row, after == "metric", plan)
         own = null[after]
-        row |= change | _difference(fits[after], fits[before])
-        row |= {
-            "delta_cfi_null": float(np.quantile(own.cfi, plan.quantile)),
-            "p_null": float((1 + np.sum(own.cfi >= -change["delta_cfi"])) / (1 + len(own.cfi))),
-        }
+        row.update(change | _difference(fits[after], fits[before]))
+        row.update(
+            {
+                "delta_cfi_null": float(np.quantile(own.cfi, plan.quantile)),
+                "p_null": float((1 + np.sum(own.cfi >= -change["delta_cfi"])) / (1 + len(own.cfi))),
+            }
+        )
     acceptable = rows[0]["cfi"] >= plan.min_cfi and rows[0]["rmsea"] <= plan.max_rmsea
     rows[0]["verdict"] = FITS if acceptable else NOT
     return rows
 
 
-def _fit_row(grouping: Grouping, level: str, f: Fitted, base: Test, n: float) -> dict[str, Any]:
-    ix = fit_indices.plain(Test(f.fit.chi2, f.fit.df), base, n)
+def _fit_row(grouping: Grouping, level: str, f: Fitted) -> dict[str, Any]:
+    ix = fit_indices.plain(Test(f.fit.chi2, f.fit.df), grouping.baseline, grouping.n / len(grouping.groups))
     return {
         "grouping": grouping.id,
         "items_as": "continuous",
@@ -232,14 +240,6 @@ def _fit_row(grouping: Grouping, level: str, f: Fitted, base: Test, n: float) ->
     }
 
 
-def _partial_row(
-    grouping: Grouping, partial: Fitted, metric: Fitted, rows: Rows, base: Test, n: float, plan: InvariancePlan
-) -> dict[str, Any]:
-    """The scalar level with the items free that work differently, held against the metric level."""
-    row = _fit_row(grouping, "partial", partial, base, n)
-    return row | _change(rows[1], row, False, plan) | _difference(partial, metric)
-
-
 def _change(before: dict[str, Any], after: dict[str, Any], loadings: bool, plan: InvariancePlan) -> dict[str, Any]:
     """Changes of fit, and whether they are within Chen's (2007) cut-offs."""
     change = {f"delta_{name}": after[name] - before[name] for name in ("cfi", "rmsea", "srmr")}
@@ -256,22 +256,17 @@ def _difference(restricted: Fitted, general: Fitted) -> dict[str, Any]:
 
 
 def item_rows(
-    grouping: Grouping,
-    scales: Scales,
-    found: Mapping[str, ItemTest],
-    freed: list[str],
-    partial: Fitted,
-    plan: InvariancePlan,
+    grouping: Grouping, scales: Scales, tests: list[ItemTest], exact: Mapping[str, Array], plan: InvariancePlan
 ) -> Rows:
-    """A row for each item: its test, its size, and whether it works differently."""
-    exact = invariance_items.estimated(partial, scales, grouping.groups)
-    others = list(grouping.groups)[1:]
-    tests = [found[i] for own in scales.values() for i in own]
-    adjusted = holm(np.array([t.p for t in tests]))
-    rows = []
-    for t, p in zip(tests, adjusted, strict=True):
-        d = exact[t.item] if t.item in freed else t.dmacs
+    """A row for each item: its test, its size, and whether it works differently.
+
+    ``exact`` has the dMACS of the items that are free in the end; the others' are expected ones.
+    """
+    others, rows = list(grouping.groups)[1:], []
+    for t, p in zip(tests, holm(np.array([t.p for t in tests])), strict=True):
+        d = exact.get(t.item, t.dmacs)
         known = np.isfinite(d).any()
+        largest = float(np.nanmax(d)) if known else np.nan
         rows.append(
             {
                 "grouping": grouping.id,
@@ -281,10 +276,10 @@ def item_rows(
                 "df": t.df,
                 "p": t.p,
                 "p_holm": p,
-                "dmacs": float(np.nanmax(d)) if known else np.nan,
+                "dmacs": largest,
                 "largest_in": others[int(np.nanargmax(d))] if known else "",
-                "differs": bool(t.item in freed or (p < plan.level and known and np.nanmax(d) >= plan.dmacs)),
-                "freed": t.item in freed,
+                "differs": bool(t.item in exact or (p < plan.level and largest >= plan.dmacs)),
+                "freed": t.item in exact,
             }
         )
     return rows
@@ -420,7 +415,7 @@ def verdict(grouping: Grouping, rows: Rows, freed: list[str], study: Loaded) -> 
         "grouping": grouping.id,
         "label": grouping.label,
         "n_groups": len(grouping.groups),
-        "n": int(sum(g.n.sum() for g in grouping.groups.values())),
+        "n": int(grouping.n),
         "configural": by["configural"],
         "metric": by["metric"],
         "scalar": by["scalar"],

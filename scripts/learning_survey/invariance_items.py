@@ -126,7 +126,7 @@ def tests(
 
 
 def estimated(fitted: Fitted, scales: Mapping[str, Sequence[str]], groups: Mapping[str, Clusters]) -> dict[str, Array]:
-    """dMACS (groups - 1,) of every item from the estimates themselves: zero where nothing differs."""
+    """The dMACS (groups - 1,) of every item from the estimates themselves: zero where nothing differs."""
     matrices, means, spread = fitted.fit.model.matrices(fitted.fit.x), _factors(fitted), _spread(groups)
     found = {}
     for f, (factor, items) in enumerate(scales.items()):
@@ -143,7 +143,7 @@ def estimated(fitted: Fitted, scales: Mapping[str, Sequence[str]], groups: Mappi
 
 
 def dmacs(intercept: float, loading: float, mean: float, variance: float, sd: float) -> float:
-    """dMACS of differences in ``intercept`` and ``loading``, for a focal group's factor ``mean`` and ``variance``."""
+    """The dMACS of differences in intercept and loading, for a focal group's factor mean and variance."""
     return float(np.sqrt((intercept + loading * mean) ** 2 + loading**2 * max(variance, 0)) / sd)
 
 

@@ -1,9 +1,9 @@
 """How much fit changes between levels when invariance holds exactly: schools drawn again from a world where it does.
 
-The answers of each group are turned so that its means and covariances are those that the scalar model implies, schools
-staying whole (Bollen & Stine 1992, Sociological Methods & Research 21, 205-229; with clusters, as in Savalei & Yuan 2009,
-Multivariate Behavioral Research 44, 741-763). Drawing schools with replacement then gives residuals r of the moments, and
-a level's chi-square is, to first order, the part of r that its parameters cannot follow:
+The answers of each group are turned so that its means and covariances are those that the scalar model implies, with
+schools staying whole (Bollen & Stine 1992, Sociological Methods & Research 21, 205-229). Drawing schools with
+replacement then gives residuals r of the moments, and a level's chi-square is, to first order, the part of r that its
+parameters cannot follow:
 
     T = sum over groups n_g r' V r - b' J^-1 b,    b = sum over groups n_g D' V r,    J = sum over groups n_g D' V D
 
@@ -16,14 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey import cfa_ml, fit_indices
+from learning_survey import cfa_ml
+from learning_survey.cfa_model import Model
 from learning_survey.cfa_robust import Clusters, cluster_scores
 from learning_survey.fit_indices import Test
-from learning_survey.invariance_levels import Fitted, carried, model
+from learning_survey.invariance_levels import LEVELS, Fitted, carried, model
 
 Array = NDArray[np.float64]
 
@@ -37,12 +39,7 @@ class Changes:
 
 
 def chi_squares(
-    scalar: Fitted,
-    levels: Sequence[str],
-    scales: Mapping[str, Sequence[str]],
-    groups: Mapping[str, Clusters],
-    draws: int,
-    seed: int,
+    scalar: Fitted, scales: Mapping[str, Sequence[str]], groups: Mapping[str, Clusters], draws: int, seed: int
 ) -> dict[str, Array]:
     """Chi-squares (draws,) of each level in worlds in which ``scalar`` holds; schools are drawn ``draws`` times."""
     turned = {name: _turned(g, at) for (name, g), at in zip(groups.items(), scalar.fit.moments, strict=True)}
@@ -59,20 +56,16 @@ def chi_squares(
         E = np.matmul(W, drawn)
         mean = weight @ t / n
         total += n * (np.einsum("bij,bji->b", E, E) / 2 + np.einsum("bi,ij,bj->b", mean, W, mean))
-    return {level: np.maximum(total - _followed(scalar, level, scales, turned, known, extra), 0) for level in levels}
+    found = {}
+    for level in LEVELS:
+        wanted = model(scales, list(groups), level)
+        followed = _followed(wanted, carried(scalar.fit, wanted), turned, known, extra)
+        found[level] = np.maximum(total - followed, 0)
+    return found
 
 
-def _followed(
-    scalar: Fitted,
-    level: str,
-    scales: Mapping[str, Sequence[str]],
-    groups: Mapping[str, Clusters],
-    known: NDArray[np.str_],
-    extra: Array,
-) -> Array:
-    """b' J^-1 b of a level in each draw."""
-    wanted = model(scales, list(groups), level)
-    x = carried(scalar.fit, wanted)
+def _followed(wanted: Model, x: Array, groups: Mapping[str, Clusters], known: NDArray[np.str_], extra: Array) -> Array:
+    """The part b' J^-1 b of a level at parameters ``x`` in each draw."""
     q = len(x)
     J, scores = np.zeros((q, q)), np.zeros((len(known), q))
     for g, at in zip(groups.values(), wanted.implied(x), strict=True):
@@ -91,12 +84,12 @@ def changes(drawn: Mapping[str, Array], df: Mapping[str, int], base: Test, n: fl
     """Changes of fit from each level to the next, for chi-squares as ``chi_squares`` gives them.
 
     ``df`` are the levels' degrees of freedom, ``base`` the chi-square of items that do not correlate, ``n`` the mean
-    size of the groups.
+    size of the groups. CFI and RMSEA as in ``fit_indices``.
     """
-    levels = list(drawn)
-    cfi = {v: np.array([fit_indices.plain(Test(x, df[v]), base, n).cfi for x in drawn[v]]) for v in levels}
-    error = {v: np.array([fit_indices.rmsea(x, df[v], n) for x in drawn[v]]) for v in levels}
-    return {b: Changes(cfi[a] - cfi[b], error[b] - error[a]) for a, b in zip(levels[:-1], levels[1:], strict=True)}
+    over = {v: np.maximum(x - df[v], 0) for v, x in drawn.items()}
+    cfi = {v: 1 - x / np.maximum(x, max(base.chi2 - base.df, 1e-300)) for v, x in over.items()}
+    rmsea = {v: np.sqrt(x / (n * df[v])) for v, x in over.items()}
+    return {b: Changes(cfi[a] - cfi[b], rmsea[b] - rmsea[a]) for a, b in pairwise(drawn)}
 
 
 def _turned(g: Clusters, at: cfa_ml.Moments) -> Clusters:
