@@ -134,8 +134,8 @@ class Fit:
         """Fit indices from the scaled chi-squares of the model and the baseline, or from the plain ones."""
         base = baseline(self.samples)
         own, other = (self.scaled, base.scaled) if scaled else (self.chi2, base.chi2)
-        # lavaan's n in RMSEA is here that of the chi-square, n - 1.
-        return plain(Test(own, self.df), Test(other, base.df), self.n - len(self.samples), len(self.samples))
+        # As in lavaan, a group counts n - 1, as in the chi-square.
+        return plain(Test(own, self.df), Test(other, base.df), self.n / len(self.samples) - 1)
 
 
 @dataclass(frozen=True)
