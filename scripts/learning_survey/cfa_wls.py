@@ -125,7 +125,7 @@ class Fit:
     def srmr(self) -> float:
         """Root mean square of residual correlations, the diagonal counted in (p(p+1)/2 of them); groups by size."""
         p, total = len(self.model.items), 0.0
-        for s, at in zip(self.samples, _implied(self.model, self.samples, self.x), strict=True):
+        for s, at in zip(self.samples, implied(self.model, self.samples, self.x), strict=True):
             residual = (s.values - at[0])[len(s.tau) :]
             total += s.n / self.n * np.sqrt((residual**2).sum() / (p * (p + 1) / 2))
         return float(total)
@@ -165,12 +165,12 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
 
     def objective(at: Array) -> tuple[float, Array, Array] | None:
         value, gradient, information = 0.0, np.zeros(len(at)), np.zeros((len(at), len(at)))
-        for share, s, found in zip(shares, samples, _implied(model, samples, at), strict=True):
+        for share, s, found in zip(shares, samples, implied(model, samples, at), strict=True):
             if found is None:
                 return None
-            implied, D = found
+            expected, D = found
             weighted = share * s.weights
-            gap = s.values - implied
+            gap = s.values - expected
             value += (weighted * gap**2).sum() / 2
             gradient -= D.T @ (weighted * gap)
             information += D.T @ (weighted[:, None] * D)
@@ -202,14 +202,14 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
     n, q = sum(s.n for s in samples), len(x)
     E, B, C = (np.zeros((q, q)) for _ in range(3))
     chi2, trace, squared, count = 0.0, 0.0, 0.0, 0
-    for s, (implied, D) in zip(samples, _implied(model, samples, x), strict=True):
+    for s, (expected, D) in zip(samples, implied(model, samples, x), strict=True):
         share, w = s.n / n, s.weights
         WD = w[:, None] * D
         H = s.gamma @ WD
         E += share * D.T @ WD
         B += share * WD.T @ H
         C += share * H.T @ (w[:, None] * H)
-        chi2 += (s.n - 1) * float((w * (s.values - implied) ** 2).sum())
+        chi2 += (s.n - 1) * float((w * (s.values - expected) ** 2).sum())
         trace += float((w * np.diag(s.gamma)).sum())
         squared += float(w @ s.gamma**2 @ w)
         count += len(w)
@@ -235,7 +235,7 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
     )
 
 
-def _implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Array, Array] | None]:
+def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Array, Array] | None]:
     """Each group's implied thresholds and correlations (m,) and their derivatives (m, q); None where impossible."""
     found: list[tuple[Array, Array] | None] = []
     first, second = pair_index(len(model.items))
@@ -253,8 +253,8 @@ def _implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Ar
         common, i, j = sigma[first, second][:, None], delta[first][:, None], delta[second][:, None]
         on_sigma = at.u[first] * at.v[second] + at.v[first] * at.u[second]
         r = i * j * on_sigma + common * (slope[first] * j + i * slope[second])
-        implied = np.concatenate([delta[s.item] * above, (i * j * common)[:, 0]])
-        found.append((implied, np.concatenate([tau, r]) @ selection(places.parameter, len(x))))
+        values = np.concatenate([delta[s.item] * above, (i * j * common)[:, 0]])
+        found.append((values, np.concatenate([tau, r]) @ selection(places.parameter, len(x))))
     return found
 
 

@@ -1,49 +1,18 @@
 """Ordinal factor models: lavaan's WLSMV on real and simulated answers, derivatives, known truth, what is refused."""
 
 import numpy as np
-import polars as pl
 import pytest
-from conftest import ROOT
 from golden_values import answers, golden
+from ordinal_samples import by_gender, complete, items_of, sample_of, scales_of
 
 from learning_survey import cfa_builders, cfa_wls
 from learning_survey.cfa_ordinal import LEVELS, invariant, ordinal
 from learning_survey.cfa_standardised import standardised
 from learning_survey.errors import SurveyError
-from learning_survey.polychoric_estimates import polychoric
-from learning_survey.two_way import TwoWay, choices
-
-REVERSED = ("A1", "C4", "C5", "E1", "E2", "O2", "O5")
 
 
 def close(a, b, tolerance):
     np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
-
-
-def sample_of(x, codes, names=None) -> cfa_wls.Sample:
-    names = [f"i{j + 1}" for j in range(x.shape[1])] if names is None else names
-    chosen = choices(x, codes)
-    tables = TwoWay.of(chosen, names, codes, np.repeat([["1", "", ""]], len(x), axis=0)).pooled()
-    return cfa_wls.sample(polychoric(tables), chosen)
-
-
-def scales_of(syntax: str) -> dict[str, list[str]]:
-    parts = (line.split("=~") for line in syntax.splitlines())
-    return {factor.strip(): [i.strip() for i in items.split("+")] for factor, items in parts}
-
-
-def items_of(data: str, scales: dict[str, list[str]]) -> tuple[np.ndarray, list[tuple[int, ...]], list[str]]:
-    names, x = answers(data)
-    items = [i for own in scales.values() for i in own]
-    x = x[:, [names.index(i) for i in items]].copy()
-    top = 6 if data == "bfi" else 5
-    for j in np.flatnonzero(np.isin(items, REVERSED)):
-        x[:, j] = top + 1 - x[:, j]
-    return x, [tuple(range(1, top + 1))] * len(items), items
-
-
-def complete(x):
-    return x[~np.isnan(x).any(axis=1)]
 
 
 def of(cell: str, table: list[dict]) -> dict:
@@ -121,10 +90,7 @@ def test_items_of_two_and_more_points_agree_with_lavaan(data, deletion):
 
 @pytest.fixture(scope="module")
 def genders():
-    scales = scales_of(golden("bfi_cfa")["model"])
-    x, codes, items = items_of("bfi", scales)
-    gender = pl.read_csv(ROOT / "tests/data/bfi.csv")["gender"].to_numpy()
-    return scales, items, [sample_of(complete(x[gender == g]), codes, items) for g in ("male", "female")]
+    return by_gender()
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -162,8 +128,8 @@ def test_derivatives_are_those_of_the_implied_moments(parameterization):
     x = cfa_wls.fit(model, samples).x + rng.normal(size=len(model.parameters)) * 0.05
     step = 1e-6
     for k in range(len(x)):
-        ends = [cfa_wls._implied(model, samples, x + s * step * np.eye(len(x))[k]) for s in (1, -1)]
-        for (_, D), (high, _), (low, _) in zip(cfa_wls._implied(model, samples, x), *ends, strict=True):
+        ends = [cfa_wls.implied(model, samples, x + s * step * np.eye(len(x))[k]) for s in (1, -1)]
+        for (_, D), (high, _), (low, _) in zip(cfa_wls.implied(model, samples, x), *ends, strict=True):
             close(D[:, k], (high - low) / (2 * step), 1e-8)
 
 
