@@ -23,7 +23,7 @@ order chi-square correction). lavaan calls this WLSMV.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,7 +35,7 @@ from learning_survey.cfa_model import Model, Moments, selection
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import Indices, Test, plain
 from learning_survey.polychoric_estimates import Polychoric
-from learning_survey.two_way import pair_index
+from learning_survey.two_way import Tables, pair_index
 
 Array = NDArray[np.float64]
 
@@ -44,7 +44,8 @@ Array = NDArray[np.float64]
 class Sample:
     """One group: ``n`` students, thresholds ``tau`` (T,) of items ``item`` (T,), correlations ``r`` (P,), Gamma (m, m).
 
-    m = T + P; ``rank`` (T,) counts an item's thresholds from 0; correlations stand as in ``two_way.pair_index``.
+    ``weights`` (m,) are W, m = T + P; ``rank`` (T,) counts an item's thresholds from 0; correlations stand as in
+    ``two_way.pair_index``.
     """
 
     n: float
@@ -53,6 +54,7 @@ class Sample:
     tau: Array
     r: Array
     gamma: Array
+    weights: Array
 
     @classmethod
     def of(cls, fit: Polychoric, covariance: Array, n: float) -> Sample:
@@ -70,15 +72,19 @@ class Sample:
             )
         item = np.nonzero(fit.cuts)[0]
         rank = np.concatenate([np.arange(k) for k in fit.cuts.sum(axis=1)])
-        return cls(n, item, rank, fit.tau[fit.cuts], fit.r, n * covariance)
+        return cls(n, item, rank, fit.tau[fit.cuts], fit.r, n * covariance, 1 / np.diag(n * covariance))
+
+    def clustered(self, fit: Polychoric, parts: Tables) -> Sample:
+        """The same with the Gamma of clusters of students, from their tables (G, …); the weights stay.
+
+        Errors and the adjusted chi-square then know the clusters (Asparouhov & Muthén 2005, Multivariate statistical
+        modeling with survey data).
+        """
+        return replace(self, gamma=self.n * polychoric_covariance.from_clusters(fit, parts))
 
     @cached_property
     def values(self) -> Array:
         return np.concatenate([self.tau, self.r])
-
-    @cached_property
-    def weights(self) -> Array:
-        return 1 / np.diag(self.gamma)
 
     def points(self, items: Sequence[str]) -> dict[str, int]:
         """How many thresholds each item has."""
@@ -178,6 +184,11 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
 
     x, converged, steps = scored(x, objective)
     return _tested(model, samples, x, converged, steps)
+
+
+def tested(fit: Fit, samples: Sequence[Sample]) -> Fit:
+    """The same estimates with the errors and chi-square of ``samples`` that differ in Gamma alone."""
+    return _tested(fit.model, tuple(samples), fit.x, fit.converged, fit.steps)
 
 
 def baseline(samples: Sequence[Sample]) -> Baseline:

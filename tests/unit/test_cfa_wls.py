@@ -9,6 +9,8 @@ from learning_survey import cfa_builders, cfa_wls
 from learning_survey.cfa_ordinal import LEVELS, invariant, ordinal
 from learning_survey.cfa_standardised import standardised
 from learning_survey.errors import SurveyError
+from learning_survey.polychoric_estimates import polychoric
+from learning_survey.two_way import TwoWay, choices
 
 
 def close(a, b, tolerance):
@@ -167,6 +169,44 @@ def test_estimates_and_the_chi_square_are_right_on_average():
     assert 0.93 < (np.abs(found - LOADINGS) < 1.96 * errors).mean() < 0.97
     assert 0.02 < np.mean(np.array(p) < 0.05) < 0.09
     assert 0.45 < np.mean(p) < 0.56
+
+
+def test_clusters_of_one_student_are_independent_students():
+    x = drawn(np.random.default_rng(10), 400, LOADINGS, CUTS)
+    alone, clustered = in_schools(x, np.arange(400))
+    factor = 400 / 399
+    np.testing.assert_allclose(clustered.vcov, alone.vcov * factor, rtol=1e-9)
+    np.testing.assert_allclose(clustered.scaling, alone.scaling * factor, rtol=1e-9)
+
+
+def in_schools(x, school):
+    """One factor with students independent, and with the errors of schools."""
+    keys = np.column_stack([school, np.repeat("", len(x)), np.repeat("", len(x))]).astype(str)
+    tables = TwoWay.of(choices(x, CODES), ITEMS, CODES, keys)
+    estimates = polychoric(tables.pooled())
+    sample = cfa_wls.sample(estimates, choices(x, CODES))
+    fit = cfa_wls.fit(ordinal(cfa_builders.one_factor(ITEMS, std=True), sample.points(ITEMS)), [sample])
+    return fit, cfa_wls.tested(fit, [sample.clustered(estimates, tables.by("cluster")[1])])
+
+
+def test_errors_and_the_chi_square_know_the_schools():
+    """200 samples of 60 schools that differ in each item by itself: only the clustered test keeps its level."""
+    from scipy.special import chdtrc
+
+    rng, p, found, errors = np.random.default_rng(11), [], [], []
+    for _ in range(200):
+        school = np.repeat(np.arange(60), 20)
+        z = rng.normal(size=1200)[:, None] * LOADINGS + rng.normal(size=(1200, 6)) * np.sqrt(0.8 - LOADINGS**2)
+        z += np.sqrt(0.2) * rng.normal(size=(60, 6))[school]
+        x = 1.0 + np.stack([np.searchsorted(own, column) for own, column in zip(CUTS, z.T, strict=True)], axis=1)
+        fits = in_schools(x, school)
+        p.append([chdtrc(fit.df, fit.scaled) for fit in fits])
+        found.append(fits[0].x[:6])
+        errors.append(np.sqrt([np.diag(fit.vcov)[:6] for fit in fits]))
+    alone, clustered = np.mean(np.array(p) < 0.05, axis=0)
+    assert alone > 0.2
+    assert clustered < 0.1
+    np.testing.assert_allclose(np.mean(errors, axis=0)[1], np.std(found, axis=0), rtol=0.17)
 
 
 def two_groups(rng, loadings=LOADINGS, cuts=CUTS, mean=0.5):
