@@ -64,6 +64,7 @@ STEPS = {
     "missing": _analysis("missing"),
     "polychoric": Step(("{p}/pairs.npz",), ("{r}/tables/polychoric/*.csv",)),
     "factors": _analysis("factors", _PUBLISHED[0]),
+    "confirmatory": _analysis("confirmatory"),
     "key_stages": _analysis("key_stages"),
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
@@ -231,7 +232,7 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    stages = {"key_stages", "gender", "schools", "inspection"} - set(audited.study.stages)
+    stages = {"confirmatory", "key_stages", "gender", "schools", "inspection"} - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")
     if not audited.study.published:

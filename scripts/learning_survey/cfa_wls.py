@@ -23,7 +23,7 @@ order chi-square correction). lavaan calls this WLSMV.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,7 +35,7 @@ from learning_survey.cfa_model import Model, Moments, selection
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import Indices, Test, plain
 from learning_survey.polychoric_estimates import Polychoric
-from learning_survey.two_way import pair_index
+from learning_survey.two_way import Tables, pair_index
 
 Array = NDArray[np.float64]
 
@@ -44,7 +44,8 @@ Array = NDArray[np.float64]
 class Sample:
     """One group: ``n`` students, thresholds ``tau`` (T,) of items ``item`` (T,), correlations ``r`` (P,), Gamma (m, m).
 
-    m = T + P; ``rank`` (T,) counts an item's thresholds from 0; correlations stand as in ``two_way.pair_index``.
+    ``weights`` (m,) are W, m = T + P; ``rank`` (T,) counts an item's thresholds from 0; correlations stand as in
+    ``two_way.pair_index``.
     """
 
     n: float
@@ -53,6 +54,7 @@ class Sample:
     tau: Array
     r: Array
     gamma: Array
+    weights: Array
 
     @classmethod
     def of(cls, fit: Polychoric, covariance: Array, n: float) -> Sample:
@@ -70,15 +72,19 @@ class Sample:
             )
         item = np.nonzero(fit.cuts)[0]
         rank = np.concatenate([np.arange(k) for k in fit.cuts.sum(axis=1)])
-        return cls(n, item, rank, fit.tau[fit.cuts], fit.r, n * covariance)
+        return cls(n, item, rank, fit.tau[fit.cuts], fit.r, n * covariance, 1 / np.diag(n * covariance))
+
+    def clustered(self, fit: Polychoric, parts: Tables) -> Sample:
+        """The same with the Gamma of clusters of students, from their tables (G, …); the weights stay.
+
+        Errors and the adjusted chi-square then know the clusters (Asparouhov & Muthén 2005, Multivariate statistical
+        modeling with survey data).
+        """
+        return replace(self, gamma=self.n * polychoric_covariance.from_clusters(fit, parts))
 
     @cached_property
     def values(self) -> Array:
         return np.concatenate([self.tau, self.r])
-
-    @cached_property
-    def weights(self) -> Array:
-        return 1 / np.diag(self.gamma)
 
     def points(self, items: Sequence[str]) -> dict[str, int]:
         """How many thresholds each item has."""
@@ -125,7 +131,7 @@ class Fit:
     def srmr(self) -> float:
         """Root mean square of residual correlations, the diagonal counted in (p(p+1)/2 of them); groups by size."""
         p, total = len(self.model.items), 0.0
-        for s, at in zip(self.samples, _implied(self.model, self.samples, self.x), strict=True):
+        for s, at in zip(self.samples, implied(self.model, self.samples, self.x), strict=True):
             residual = (s.values - at[0])[len(s.tau) :]
             total += s.n / self.n * np.sqrt((residual**2).sum() / (p * (p + 1) / 2))
         return float(total)
@@ -134,7 +140,7 @@ class Fit:
         """Fit indices from the scaled chi-squares of the model and the baseline, or from the plain ones."""
         base = baseline(self.samples)
         own, other = (self.scaled, base.scaled) if scaled else (self.chi2, base.chi2)
-        # lavaan's n in RMSEA is here that of the chi-square, n - 1.
+        # As in lavaan, a group counts n - 1, as in the chi-square.
         return plain(Test(own, self.df), Test(other, base.df), self.n / len(self.samples) - 1)
 
 
@@ -165,12 +171,12 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
 
     def objective(at: Array) -> tuple[float, Array, Array] | None:
         value, gradient, information = 0.0, np.zeros(len(at)), np.zeros((len(at), len(at)))
-        for share, s, found in zip(shares, samples, _implied(model, samples, at), strict=True):
+        for share, s, found in zip(shares, samples, implied(model, samples, at), strict=True):
             if found is None:
                 return None
-            implied, D = found
+            expected, D = found
             weighted = share * s.weights
-            gap = s.values - implied
+            gap = s.values - expected
             value += (weighted * gap**2).sum() / 2
             gradient -= D.T @ (weighted * gap)
             information += D.T @ (weighted[:, None] * D)
@@ -178,6 +184,11 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
 
     x, converged, steps = scored(x, objective)
     return _tested(model, samples, x, converged, steps)
+
+
+def tested(fit: Fit, samples: Sequence[Sample]) -> Fit:
+    """The same estimates with the errors and chi-square of ``samples`` that differ in Gamma alone."""
+    return _tested(fit.model, tuple(samples), fit.x, fit.converged, fit.steps)
 
 
 def baseline(samples: Sequence[Sample]) -> Baseline:
@@ -202,14 +213,14 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
     n, q = sum(s.n for s in samples), len(x)
     E, B, C = (np.zeros((q, q)) for _ in range(3))
     chi2, trace, squared, count = 0.0, 0.0, 0.0, 0
-    for s, (implied, D) in zip(samples, _implied(model, samples, x), strict=True):
+    for s, (expected, D) in zip(samples, implied(model, samples, x), strict=True):
         share, w = s.n / n, s.weights
         WD = w[:, None] * D
         H = s.gamma @ WD
         E += share * D.T @ WD
         B += share * WD.T @ H
         C += share * H.T @ (w[:, None] * H)
-        chi2 += (s.n - 1) * float((w * (s.values - implied) ** 2).sum())
+        chi2 += (s.n - 1) * float((w * (s.values - expected) ** 2).sum())
         trace += float((w * np.diag(s.gamma)).sum())
         squared += float(w @ s.gamma**2 @ w)
         count += len(w)
@@ -235,7 +246,7 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
     )
 
 
-def _implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Array, Array] | None]:
+def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Array, Array] | None]:
     """Each group's implied thresholds and correlations (m,) and their derivatives (m, q); None where impossible."""
     found: list[tuple[Array, Array] | None] = []
     first, second = pair_index(len(model.items))
@@ -253,8 +264,8 @@ def _implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Ar
         common, i, j = sigma[first, second][:, None], delta[first][:, None], delta[second][:, None]
         on_sigma = at.u[first] * at.v[second] + at.v[first] * at.u[second]
         r = i * j * on_sigma + common * (slope[first] * j + i * slope[second])
-        implied = np.concatenate([delta[s.item] * above, (i * j * common)[:, 0]])
-        found.append((implied, np.concatenate([tau, r]) @ selection(places.parameter, len(x))))
+        values = np.concatenate([delta[s.item] * above, (i * j * common)[:, 0]])
+        found.append((values, np.concatenate([tau, r]) @ selection(places.parameter, len(x))))
     return found
 
 

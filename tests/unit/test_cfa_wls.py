@@ -1,10 +1,9 @@
 """Ordinal factor models: lavaan's WLSMV on real and simulated answers, derivatives, known truth, what is refused."""
 
 import numpy as np
-import polars as pl
 import pytest
-from conftest import ROOT
 from golden_values import answers, golden
+from ordinal_samples import by_gender, complete, items_of, sample_of, scales_of
 
 from learning_survey import cfa_builders, cfa_wls
 from learning_survey.cfa_ordinal import LEVELS, invariant, ordinal
@@ -13,37 +12,9 @@ from learning_survey.errors import SurveyError
 from learning_survey.polychoric_estimates import polychoric
 from learning_survey.two_way import TwoWay, choices
 
-REVERSED = ("A1", "C4", "C5", "E1", "E2", "O2", "O5")
-
 
 def close(a, b, tolerance):
     np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
-
-
-def sample_of(x, codes, names=None) -> cfa_wls.Sample:
-    names = [f"i{j + 1}" for j in range(x.shape[1])] if names is None else names
-    chosen = choices(x, codes)
-    tables = TwoWay.of(chosen, names, codes, np.repeat([["1", "", ""]], len(x), axis=0)).pooled()
-    return cfa_wls.sample(polychoric(tables), chosen)
-
-
-def scales_of(syntax: str) -> dict[str, list[str]]:
-    parts = (line.split("=~") for line in syntax.splitlines())
-    return {factor.strip(): [i.strip() for i in items.split("+")] for factor, items in parts}
-
-
-def items_of(data: str, scales: dict[str, list[str]]) -> tuple[np.ndarray, list[tuple[int, ...]], list[str]]:
-    names, x = answers(data)
-    items = [i for own in scales.values() for i in own]
-    x = x[:, [names.index(i) for i in items]].copy()
-    top = 6 if data == "bfi" else 5
-    for j in np.flatnonzero(np.isin(items, REVERSED)):
-        x[:, j] = top + 1 - x[:, j]
-    return x, [tuple(range(1, top + 1))] * len(items), items
-
-
-def complete(x):
-    return x[~np.isnan(x).any(axis=1)]
 
 
 def of(cell: str, table: list[dict]) -> dict:
@@ -121,10 +92,7 @@ def test_items_of_two_and_more_points_agree_with_lavaan(data, deletion):
 
 @pytest.fixture(scope="module")
 def genders():
-    scales = scales_of(golden("bfi_cfa")["model"])
-    x, codes, items = items_of("bfi", scales)
-    gender = pl.read_csv(ROOT / "tests/data/bfi.csv")["gender"].to_numpy()
-    return scales, items, [sample_of(complete(x[gender == g]), codes, items) for g in ("male", "female")]
+    return by_gender()
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -162,8 +130,8 @@ def test_derivatives_are_those_of_the_implied_moments(parameterization):
     x = cfa_wls.fit(model, samples).x + rng.normal(size=len(model.parameters)) * 0.05
     step = 1e-6
     for k in range(len(x)):
-        ends = [cfa_wls._implied(model, samples, x + s * step * np.eye(len(x))[k]) for s in (1, -1)]
-        for (_, D), (high, _), (low, _) in zip(cfa_wls._implied(model, samples, x), *ends, strict=True):
+        ends = [cfa_wls.implied(model, samples, x + s * step * np.eye(len(x))[k]) for s in (1, -1)]
+        for (_, D), (high, _), (low, _) in zip(cfa_wls.implied(model, samples, x), *ends, strict=True):
             close(D[:, k], (high - low) / (2 * step), 1e-8)
 
 
@@ -201,6 +169,44 @@ def test_estimates_and_the_chi_square_are_right_on_average():
     assert 0.93 < (np.abs(found - LOADINGS) < 1.96 * errors).mean() < 0.97
     assert 0.02 < np.mean(np.array(p) < 0.05) < 0.09
     assert 0.45 < np.mean(p) < 0.56
+
+
+def test_clusters_of_one_student_are_independent_students():
+    x = drawn(np.random.default_rng(10), 400, LOADINGS, CUTS)
+    alone, clustered = in_schools(x, np.arange(400))
+    factor = 400 / 399
+    np.testing.assert_allclose(clustered.vcov, alone.vcov * factor, rtol=1e-9)
+    np.testing.assert_allclose(clustered.scaling, alone.scaling * factor, rtol=1e-9)
+
+
+def in_schools(x, school):
+    """One factor with students independent, and with the errors of schools."""
+    keys = np.column_stack([school, np.repeat("", len(x)), np.repeat("", len(x))]).astype(str)
+    tables = TwoWay.of(choices(x, CODES), ITEMS, CODES, keys)
+    estimates = polychoric(tables.pooled())
+    sample = cfa_wls.sample(estimates, choices(x, CODES))
+    fit = cfa_wls.fit(ordinal(cfa_builders.one_factor(ITEMS, std=True), sample.points(ITEMS)), [sample])
+    return fit, cfa_wls.tested(fit, [sample.clustered(estimates, tables.by("cluster")[1])])
+
+
+def test_errors_and_the_chi_square_know_the_schools():
+    """200 samples of 60 schools that differ in each item by itself: only the clustered test keeps its level."""
+    from scipy.special import chdtrc
+
+    rng, p, found, errors = np.random.default_rng(11), [], [], []
+    for _ in range(200):
+        school = np.repeat(np.arange(60), 20)
+        z = rng.normal(size=1200)[:, None] * LOADINGS + rng.normal(size=(1200, 6)) * np.sqrt(0.8 - LOADINGS**2)
+        z += np.sqrt(0.2) * rng.normal(size=(60, 6))[school]
+        x = 1.0 + np.stack([np.searchsorted(own, column) for own, column in zip(CUTS, z.T, strict=True)], axis=1)
+        fits = in_schools(x, school)
+        p.append([chdtrc(fit.df, fit.scaled) for fit in fits])
+        found.append(fits[0].x[:6])
+        errors.append(np.sqrt([np.diag(fit.vcov)[:6] for fit in fits]))
+    alone, clustered = np.mean(np.array(p) < 0.05, axis=0)
+    assert alone > 0.2
+    assert clustered < 0.1
+    np.testing.assert_allclose(np.mean(errors, axis=0)[1], np.std(found, axis=0), rtol=0.17)
 
 
 def two_groups(rng, loadings=LOADINGS, cuts=CUTS, mean=0.5):
