@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_builders, cfa_ml, em
-from learning_survey.cfa_ml import Fit, Sample, cell_gradient, collected, derivatives, full_rank, scored
-from learning_survey.cfa_model import Model, Moments
+from learning_survey.cfa_hessian import curvature
+from learning_survey.cfa_ml import Fit, Sample, full_rank, scored
+from learning_survey.cfa_model import Model, Moments, cell_gradient, collected
 from learning_survey.cfa_robust import Robust, by_parameter, of_units, result, row_scores
 from learning_survey.errors import SurveyError
 
@@ -249,18 +250,8 @@ def information(model: Model, data: Sequence[Data], x: Array) -> Array:
         _, Q, y = _observed(d.answers, own.mu, own.sigma)
         slopes.append((Q / np.outer(d.answers.scale, d.answers.scale), y / d.answers.scale))
 
-    def gradient(at: Array) -> Array:
-        parts = zip(slopes, model.implied(at), strict=True)
-        return sum(cell_gradient(own, Q, y, q) for (Q, y), own in parts)
-
-    structure = derivatives(gradient, x) if _curved(model) else 0.0
-    total = total + structure
+    total += curvature(model, x, slopes)
     return (total + total.T) / (2 * n)
-
-
-def _curved(model: Model) -> bool:
-    """Whether implied moments have second derivatives: not so where only residuals and intercepts are free."""
-    return any(c.label and c.matrix not in ("theta", "nu") for cells in model.groups.values() for c in cells)
 
 
 def _cells(a: em.Answers, at: Moments) -> Array:

@@ -16,18 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_start
-from learning_survey.cfa_model import SYMMETRIC, Cell, Model, Moments, selection
+from learning_survey.cfa_hessian import hessian
+from learning_survey.cfa_model import SYMMETRIC, Cell, Model, Moments, cell_gradient, collected
 from learning_survey.errors import SurveyError
 
 Array = NDArray[np.float64]
 STEPS, CLOSE = 200, 1e-18  # most steps, and the squared Newton decrement per respondent that ends them
-STEP = 1e-30  # of a complex parameter: derivatives have no rounding error of their own
+NEAR = 1e-6  # the decrement from which second derivatives pay
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
     if x is None:
         pooled = sum(s.n * s.cov for s in samples) / n
         x = cfa_start.start(model, pooled, [s.mean for s in samples] if model.means else None)
-    x, converged, steps = scored(x, lambda at: objective(model, samples, at))
+    # Scoring finds the way from afar; near the end Newton's steps need fewer.
+    x, _, first = scored(x, lambda at: objective(model, samples, at), NEAR)
+    x, converged, second = scored(x, lambda at: objective(model, samples, at, observed=True))
     least, _, information = objective(model, samples, x)
     saturated = -sum(s.n * (_logdet(s.cov) + len(s.cov) * (1 + np.log(2 * np.pi))) for s in samples) / 2
     chi2 = max(2 * n * (least - _least(samples)), 0.0)
@@ -122,7 +124,7 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
         information=information,
         identified=full_rank(information),
         converged=converged,
-        steps=steps,
+        steps=first + second,
     )
 
 
@@ -201,10 +203,11 @@ def require(model: Model, samples: Sequence[Sample]) -> None:
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 
 
-def scored(x: Array, loss: Objective) -> tuple[Array, bool, int]:
+def scored(x: Array, loss: Objective, close: float = CLOSE) -> tuple[Array, bool, int]:
     """Minimise ``loss`` (value, gradient, information; None where there is none) by scoring from ``x``.
 
-    Returns the parameters, whether it converged, and the steps taken. Raises SurveyError where even the start fails.
+    Ends when the squared Newton decrement is below ``close``. Returns the parameters, whether it converged, and the
+    steps taken. Raises SurveyError where even the start fails.
     """
     now = loss(x)
     if now is None:
@@ -217,7 +220,7 @@ def scored(x: Array, loss: Objective) -> tuple[Array, bool, int]:
         value, gradient, information = now
         move = -_solved(information, gradient)
         decrement = float(-gradient @ move)
-        if decrement < CLOSE:
+        if decrement < close:
             return x, True, step
         size, new = 1.0, loss(x + move)
         # The last steps gain less than rounding does: then the decrement alone says when to stop.
@@ -233,14 +236,26 @@ def scored(x: Array, loss: Objective) -> tuple[Array, bool, int]:
 def _solved(information: Array, gradient: Array) -> Array:
     """A scoring step; directions in which there is no information are left alone."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    unit = information / np.outer(scale, scale)
+    try:
+        lower = np.linalg.cholesky(unit)
+        if np.diag(lower).min() > 1e-4:  # well away from singular
+            return np.linalg.solve(unit, gradient / scale) / scale
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(unit)
     along = vectors.T @ (gradient / scale)
     keep = values > 1e-10 * values[-1]
     return vectors[:, keep] @ (along[keep] / values[keep]) / scale
 
 
-def objective(model: Model, samples: Sequence[Sample], x: Array) -> tuple[float, Array, Array] | None:
-    """Half of log|Sigma| + tr(W (S + r r')), its gradient and expected information; None where Sigma is impossible."""
+def objective(
+    model: Model, samples: Sequence[Sample], x: Array, *, observed: bool = False
+) -> tuple[float, Array, Array] | None:
+    """Half of log|Sigma| + tr(W (S + r r')), its gradient and expected or observed information.
+
+    None where Sigma is impossible.
+    """
     n, value = sum(s.n for s in samples), 0.0
     gradient, information = np.zeros(len(x)), np.zeros((len(x), len(x)))
     for s, at in zip(samples, model.implied(x), strict=True):
@@ -252,19 +267,14 @@ def objective(model: Model, samples: Sequence[Sample], x: Array) -> tuple[float,
         second = s.cov + np.outer(r, r)
         value += share * (np.log(np.diag(lower)).sum() + np.sum(W * second) / 2)
         gradient += share * cell_gradient(at, W - W @ second @ W, W @ r, len(x))
-        information += share * cell_information(at, W, len(x))
-    return value, gradient, information
+        if not observed:
+            information += share * cell_information(at, W, len(x))
+    return value, gradient, hessian(model, samples, x) if observed else information
 
 
 def residual(model: Model, s: Sample, at: Moments) -> Array:
     """Observed minus implied means; zero where the model says nothing of means."""
     return s.mean - at.mu if model.means else np.zeros(len(at.mu))
-
-
-def cell_gradient(at: Moments, Q: Array, y: Array, size: int) -> Array:
-    """Gradient by ``size`` parameters where that by Sigma is Q / 2 and that by mu is -y."""
-    cells = np.sum(at.u * (Q @ at.v), axis=0) - at.d.T @ y
-    return selection(at.places.parameter, size).T @ cells
 
 
 def cell_information(at: Moments, W: Array, size: int) -> Array:
@@ -273,37 +283,6 @@ def cell_information(at: Moments, W: Array, size: int) -> Array:
     K = at.u.T @ WV
     cells = (at.u.T @ WU) * (at.v.T @ WV) + K * K.T + at.d.T @ W @ at.d
     return collected(cells, at.places.parameter, size)
-
-
-def collected(cells: Array, parameter: NDArray[np.int64], size: int) -> Array:
-    """Sums of a matrix by cells (c, c) over the cells of each of ``size`` parameters."""
-    total = np.zeros((size, size))
-    np.add.at(total, (parameter[:, None], parameter), cells)
-    return total
-
-
-def gradient(model: Model, samples: Sequence[Sample], x: NDArray[Any]) -> NDArray[Any]:
-    """Gradient of F / 2 at parameters ``x``, which may be complex."""
-    n, total = sum(s.n for s in samples), np.zeros(len(x), x.dtype)
-    for s, at in zip(samples, model.implied(x), strict=True):
-        W, r = np.linalg.inv(at.sigma), residual(model, s, at)
-        total = total + s.n / n * cell_gradient(at, W - W @ (s.cov + np.outer(r, r)) @ W, W @ r, len(x))
-    return total
-
-
-def hessian(model: Model, samples: Sequence[Sample], x: Array) -> Array:
-    """Observed information per respondent: second derivatives of F / 2."""
-    return derivatives(lambda at: gradient(model, samples, at), x)
-
-
-def derivatives(function: Callable[[NDArray[Any]], NDArray[Any]], x: Array) -> Array:
-    """Derivatives of a vector function by ``x`` (q,) by complex steps, shape (..., q)."""
-    columns = []
-    for k in range(len(x)):
-        moved = x.astype(complex)
-        moved[k] += 1j * STEP
-        columns.append(function(moved).imag / STEP)
-    return np.stack(columns, axis=-1)
 
 
 def full_rank(information: Array) -> bool:

@@ -31,6 +31,7 @@ from learning_survey.errors import SurveyError
 Array = NDArray[Any]  # of floats, or of complex numbers where a derivative is taken
 Name = Literal["lambda", "beta", "psi", "theta", "nu", "alpha", "tau", "delta"]
 SYMMETRIC = ("psi", "theta")
+STEP = 1e-30  # of a complex parameter: derivatives have no rounding error of their own
 OPERATORS: dict[str, str] = {
     "lambda": "{column}=~{row}",
     "beta": "{column}=~{row}",
@@ -117,6 +118,29 @@ class Moments:
         cells = self.u[row] * self.v[column] + self.v[row] * self.u[column]
         select = selection(self.places.parameter, size)
         return cells @ select, self.d @ select
+
+
+def cell_gradient(at: Moments, Q: Array, y: Array, size: int) -> Array:
+    """Gradient by ``size`` parameters where that by Sigma is Q / 2 and that by mu is -y."""
+    cells = np.sum(at.u * (Q @ at.v), axis=0) - at.d.T @ y
+    return selection(at.places.parameter, size).T @ cells
+
+
+def collected(cells: Array, parameter: NDArray[np.int64], size: int) -> Array:
+    """Sums of a matrix by cells (c, c) over the cells of each of ``size`` parameters."""
+    total = np.zeros((size, size))
+    np.add.at(total, (parameter[:, None], parameter), cells)
+    return total
+
+
+def derivatives(function: Callable[[NDArray[Any]], NDArray[Any]], x: Array) -> Array:
+    """Derivatives of a vector function by ``x`` (q,) by complex steps, shape (..., q)."""
+    columns = []
+    for k in range(len(x)):
+        moved = x.astype(complex)
+        moved[k] += 1j * STEP
+        columns.append(function(moved).imag / STEP)
+    return np.stack(columns, axis=-1)
 
 
 def selection(parameter: NDArray[np.int64], size: int) -> Array:

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.cfa_ml import Fit, Sample, hessian, inverse
+from learning_survey.cfa_hessian import hessian
+from learning_survey.cfa_ml import Fit, Sample, inverse
 from learning_survey.cfa_model import Moments, selection
 from learning_survey.errors import SurveyError
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.cfa_ml import Fit, derivatives
-from learning_survey.cfa_model import Cell, Model
+from learning_survey.cfa_ml import Fit
+from learning_survey.cfa_model import Cell, Model, derivatives
 
 Array = NDArray[np.float64]
 
