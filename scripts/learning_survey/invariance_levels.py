@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_builders, cfa_ml
-from learning_survey.cfa_ml import Fit, Sample
+from learning_survey.cfa_ml import Fit
 from learning_survey.cfa_model import Model, fixed, free
 from learning_survey.cfa_robust import Clusters, Robust, by_cluster
 from learning_survey.fit_indices import Test
@@ -82,9 +82,24 @@ def fitted(
 
 
 def carried(fit: Fit, wanted: Model) -> Array:
-    """Values for the parameters of ``wanted``: the means of what ``fit`` has in their cells. Shape (q,)."""
+    """Values for the parameters of ``wanted``, another level: what ``fit`` has, in its unit. Shape (q,).
+
+    A level that fixes a group's factor variances or means takes them up in loadings and intercepts, so that the moments
+    of a more restricted level stay as they are. Cells of one parameter give their mean.
+    """
     total, count = np.zeros(len(wanted.parameters)), np.zeros(len(wanted.parameters))
-    for own, at in zip(fit.model.matrices(fit.x), wanted.places, strict=True):
+    groups = zip(wanted.groups.values(), fit.model.matrices(fit.x), wanted.places, strict=True)
+    for cells, own, at in groups:
+        free = {(c.matrix, c.row, c.column) for c in cells if c.label}
+        for k, factor in enumerate(wanted.factors):
+            if ("alpha", factor, "") not in free:
+                own["nu"][:, 0] += own["lambda"][:, k] * own["alpha"][k, 0]
+                own["alpha"][k] = 0
+            if ("psi", factor, factor) not in free:
+                sd = np.sqrt(own["psi"][k, k])
+                own["lambda"][:, k] *= sd
+                own["psi"][k] /= sd
+                own["psi"][:, k] /= sd
         values = np.array([own[m][i, j] for m, i, j in zip(at.matrix, at.row, at.column, strict=True)])
         np.add.at(total, at.parameter, values)
         np.add.at(count, at.parameter, 1)
@@ -101,7 +116,3 @@ def difference(restricted: Fitted, general: Fitted) -> Test:
     factor = factor / df if df > 0 else np.nan
     chi2 = max(restricted.fit.chi2 - general.fit.chi2, 0.0)
     return Test(chi2, df, factor if factor > 0 else np.nan)
-
-
-def samples_of(groups: Mapping[str, Clusters]) -> list[Sample]:
-    return [g.sample for g in groups.values()]
