@@ -112,10 +112,14 @@ class Fit:
         return sum(s.n for s in self.samples)
 
     @property
+    def moments(self) -> tuple[Moments, ...]:
+        return self.model.implied(self.x)
+
+    @property
     def residual_variances(self) -> list[Array]:
         """Of each group's items (p,), where an item's variance is 1/delta²."""
         found = []
-        for own, at in zip(self.model.matrices(self.x), self.model.implied(self.x), strict=True):
+        for own, at in zip(self.model.matrices(self.x), self.moments, strict=True):
             explained = np.diag(at.sigma) - np.diag(own["theta"])
             found.append(_scales(self.model, own, at)[0] ** -2.0 - explained)
         return found
@@ -295,6 +299,14 @@ def _start(model: Model, samples: Sequence[Sample]) -> Array:
 
 
 def _require(model: Model, samples: Sequence[Sample]) -> None:
+    """Raise SurveyError for samples that the model cannot be estimated from."""
+    for group, s in zip(model.groups, samples, strict=True):
+        if s.n <= len(model.items):
+            raise SurveyError(
+                f"{s.n:.0f} complete respondents for {len(model.items)} items",
+                where=f"ordinal factor model, group {group}",
+                remedy="It needs more respondents than items; join the group with another or leave it out.",
+            )
     for (group, cells), s in zip(model.groups.items(), samples, strict=True):
         named = {(c.row, c.column) for c in cells if c.matrix == "tau"}
         found = {(model.items[i], f"t{k + 1}") for i, k in zip(s.item, s.rank, strict=True)}

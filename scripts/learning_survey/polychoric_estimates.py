@@ -182,12 +182,14 @@ def polychoric(tables: Tables, where: object = "polychoric correlations") -> Pol
 
     Raises SurveyError for an item that nobody answered or that everybody answered alike.
     """
-    if alike := [v for v, own in zip(tables.variables, tables.items, strict=True) if np.count_nonzero(own) < 2]:
-        raise SurveyError(
-            f"everybody who answered {', '.join(alike)} gave the same answer, or nobody answered",
-            where=where,
-            remedy="Check the column map and the labels, or take the item out of the instrument.",
-        )
+    used = np.count_nonzero(tables.items, axis=1)
+    for count, problem in ((0, "nobody answered"), (1, "everyone gave the same answer to")):
+        if at_fault := [v for v, found in zip(tables.variables, used, strict=True) if found == count]:
+            raise SurveyError(
+                f"{problem}: {', '.join(at_fault)}",
+                where=where,
+                remedy="Check the column map and the labels, or take the item out of the instrument.",
+            )
     first, second = pair_index(len(tables.variables))
     tau = thresholds(tables.items)
     r = correlations(tables.pairs, tau[first], tau[second])

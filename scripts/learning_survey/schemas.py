@@ -544,16 +544,24 @@ TABLES: dict[str, Table] = {
         {
             "model": _key("correlated, second_order, one_factor or bifactor"),
             "model_label": _text("model as printed"),
-            "estimator": _key("ml, mlr, mlr_clustered, fiml, fiml_robust or fiml_clustered"),
+            "estimator": _key(
+                "ml, mlr or mlr_clustered; fiml, fiml_robust or fiml_clustered; wlsmv or wlsmv_clustered"
+            ),
             "estimator_label": _text("estimator as printed"),
             "n": _n("students: with full information all who answered anything, else those who answered every item"),
             "units": Column("count", "independent units: schools, or students"),
             "parameters": Column("count", "free parameters"),
-            "chi_square": Column("statistic", "chi-square against free moments, as if answers were normal"),
+            "chi_square": Column(
+                "statistic", "chi-square against free moments; as if answers were normal, or of weighted least squares"
+            ),
             "df": Column("statistic", "degrees of freedom"),
-            "p": Column("p", "p value of chi_square"),
+            "p": Column(
+                "p", "p value of chi_square; none of weighted least squares, which is no chi-square before it is scaled"
+            ),
             "scaling": Column("ratio", "scaling factor of the chi-square"),
-            "chi_square_scaled": Column("statistic", "chi_square / scaling"),
+            "chi_square_scaled": Column(
+                "statistic", "chi_square / scaling; for wlsmv with a shift, which adjusts the mean"
+            ),
             "p_scaled": Column("p", "p value of chi_square_scaled"),
             **_fit_indices("", "from chi_square"),
             **_fit_indices("_scaled", "from chi_square_scaled"),
@@ -581,6 +589,8 @@ TABLES: dict[str, Table] = {
             "se_clustered": Column("loading", "without normality, by school"),
             "loading_fiml": Column("loading", "with full information, from all students"),
             "se_fiml": Column("loading", "its standard error, without normality, by school where there are schools"),
+            "loading_wlsmv": Column("loading", "standardised loading on the normal variables behind ordinal answers"),
+            "se_wlsmv": Column("loading", "its standard error, by school where there are schools"),
             "r_squared": Column("loading", "share of the variable's variance that its factors explain"),
         },
     ),
@@ -611,6 +621,8 @@ TABLES: dict[str, Table] = {
             "se": Column("loading", "its standard error, as if answers were normal and students independent"),
             "se_robust": Column("loading", "without normality"),
             "se_clustered": Column("loading", "without normality, by school"),
+            "correlation_wlsmv": Column("loading", "correlation with answers taken as ordinal"),
+            "se_wlsmv": Column("loading", "its standard error, by school where there are schools"),
             "htmt": Column("loading", "heterotrait-monotrait ratio of correlations (correlated dimensions only)"),
         },
     ),

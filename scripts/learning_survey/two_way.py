@@ -15,11 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.errors import SurveyError
+from learning_survey.jackknife import MOST
 from learning_survey.tables import replacing
 
 Array = NDArray[np.float64]
@@ -133,6 +135,15 @@ def pair_index(p: int) -> tuple[Codes, Codes]:
     """First and second item of each pair, in order."""
     first, second = np.triu_indices(p, 1)
     return first, second
+
+
+def blocks(cluster: NDArray[Any], seed: int) -> NDArray[np.str_]:
+    """The cluster of each row (N labels), or one of MOST random groups of clusters where there are more than that."""
+    labels, code = np.unique(cluster.astype(str), return_inverse=True)
+    if len(labels) <= MOST:
+        return labels[code]
+    group = np.random.default_rng(seed).permutation(len(labels)) % MOST
+    return np.array([f"R{g + 1:03d}" for g in group])[code]
 
 
 def choices(x: Array, codes: Scales) -> Choices:

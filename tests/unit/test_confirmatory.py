@@ -46,7 +46,7 @@ def test_every_table_fits_its_schema(survey, found, tmp_path):
 
 
 def test_every_model_has_a_row_per_estimator(fit):
-    ways = ["ml", "mlr", "mlr_clustered", "fiml", "fiml_clustered"]
+    ways = ["ml", "mlr", "mlr_clustered", "fiml", "fiml_clustered", "wlsmv", "wlsmv_clustered"]
     models = ["correlated", "second_order", "one_factor", "bifactor"]
     assert list(fit.index) == [(m, w) for m in models for w in ways]
     assert fit.converged.all() and fit.identified.all()
@@ -130,7 +130,7 @@ def test_a_planted_pair_of_like_questions_is_named(tmp_path):
 
 def test_a_survey_without_gaps_has_no_full_information(tmp_path):
     found = found_in(survey_of(tmp_path, missing=0.0, schools=6))
-    assert set(found["fit"].estimator) == {"ml", "mlr", "mlr_clustered"}
+    assert set(found["fit"].estimator) == {"ml", "mlr", "mlr_clustered", "wlsmv", "wlsmv_clustered"}
     assert found["loadings"].loading_fiml.isna().all()
 
 
@@ -139,7 +139,7 @@ def test_a_survey_without_schools_has_errors_by_student(tmp_path):
     rows = pl.read_parquet(survey.processed / "scores.parquet")
     rows.with_columns(pl.lit(None, pl.String).alias("school")).write_parquet(survey.processed / "scores.parquet")
     found = found_in(survey)
-    assert list(found["fit"].estimator.unique()) == ["ml", "mlr", "fiml", "fiml_robust"]
+    assert list(found["fit"].estimator.unique()) == ["ml", "mlr", "fiml", "fiml_robust", "wlsmv"]
     loadings = found["loadings"]
     assert loadings.se_clustered.isna().all() and loadings.loading_ci_low.notna().any()
 
@@ -168,7 +168,7 @@ def test_an_item_that_everyone_answers_alike_is_named(tmp_path):
     rows.write_parquet(survey.processed / "scores.parquet")
     fit = found_in(survey)["fit"]
     assert fit.note.str.contains("everyone gave the same answer to: d2_2").all() and fit.chi_square.isna().all()
-    assert set(fit.estimator) == {"ml", "mlr", "mlr_clustered"}
+    assert set(fit.estimator) == {"ml", "mlr", "mlr_clustered", "wlsmv"}
 
 
 def test_ten_students_are_too_few(tmp_path):

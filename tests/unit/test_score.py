@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from surveys import make_survey
 
 from learning_survey import score as module
+from learning_survey import two_way
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments, load_groups
@@ -215,7 +216,7 @@ def test_many_clusters_are_put_into_groups_of_clusters(survey, monkeypatch):
     study = survey.load()
     scores = pl.read_parquet(survey.processed / "scores.parquet")
     whole = pairs_of(scores, study.instrument, study.seed)
-    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(two_way, "MOST", 3)
     grouped = pairs_of(scores, study.instrument, study.seed)
     assert grouped.by("cluster")[0] == ["R001", "R002", "R003"]
     np.testing.assert_array_equal(grouped.pooled().pairs, whole.pooled().pairs)
