@@ -112,7 +112,7 @@ def _start(n: Array) -> Array:
 def _derivatives(n: Array, tau_i: Array, tau_j: Array, rho: Array) -> tuple[Array, Array]:
     """First and second derivative of the log likelihood by rho."""
     p, d1, d2 = cell_probabilities(tau_i, tau_j, rho)
-    p = np.maximum(p, 1e-200)
+    p = np.maximum(p, 1e-100)
     ratio = np.where(n > 0, d1 / p, 0.0)
     return (n * ratio).sum(axis=(1, 2)), (n * (np.where(n > 0, d2 / p, 0.0) - ratio**2)).sum(axis=(1, 2))
 
