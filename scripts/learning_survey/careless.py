@@ -34,25 +34,28 @@ BLOCK = 100_000  # rows at a time
 
 @dataclass(frozen=True)
 class Index:
-    """What an index is called, from where it flags unless a study says otherwise, and in which unit that is."""
+    """What an index is called, from where it flags unless a study says otherwise, and in which unit that is.
+
+    Without a threshold the index is computed and flags nobody.
+    """
 
     label: str
-    threshold: float
+    threshold: float | None
     unit: str
 
 
 INDICES = {
     "longest_run": Index("Longest run of identical answers", 0.5, "share of the items, or more"),
     "irv": Index("Variability of the answers", 0.0, "standard deviation of the codes, or less"),
-    "even_odd": Index("Even-odd consistency", 0.0, "correlation below"),
+    "even_odd": Index("Even-odd consistency", None, "correlation below"),
     "mahalanobis": Index("Mahalanobis distance", 0.001, "p below"),
     "seconds_per_item": Index("Seconds per item", 1.0, "seconds below"),
 }
 NAN = float("nan")
 
 
-def threshold_of(index: str, study: Loaded) -> float:
-    """From where ``index`` flags in this study."""
+def threshold_of(index: str, study: Loaded) -> float | None:
+    """From where ``index`` flags in this study; None where it flags nobody."""
     own = getattr(study.clean.careless, index).threshold
     return INDICES[index].threshold if own is None else own
 
@@ -89,6 +92,8 @@ def examined(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
 
 def _flag(index: str, study: Loaded) -> pl.Expr:
     limit = threshold_of(index, study)
+    if limit is None:
+        return pl.when(pl.col(index).is_not_null()).then(False)
     if index == "longest_run":
         return pl.col(index) >= limit * len(study.instrument.items) - 1e-9
     if index == "irv":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from learning_survey import careless, people, privacy, tables
+from learning_survey import careless, file_labels, people, privacy, tables
 from learning_survey.cleaning_rules import apply_rules, straight_lined
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError
@@ -28,13 +28,14 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     """
     items = study.instrument.item_ids
     try:
-        frame = pl.read_parquet(ingested).select("file", "line", *FIELDS, *items)
+        frame = pl.read_parquet(ingested).select("file", "line", *FIELDS, *people.AGES, *items)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SurveyError(
             f"not the ingested data of this study: {str(error).splitlines()[0]}",
             where=ingested,
             remedy="Run the pipeline; the step 'ingest' makes it.",
         ) from None
+    labels = file_labels.read(ingested.with_name(file_labels.FILE))
     register = read_register(study) if study.register_ else None
     work = Cleaning(frame, f"study '{study.id}', clean")
     apply_rules(work, study, register)
@@ -45,7 +46,7 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     kept, schools = with_pseudonyms(work.frame.select("file", "line", *KEPT, *items), study, register)
     results = {
         "flow": pl.DataFrame(work.flow),
-        "flow_files": work.by_file(),
+        "flow_files": work.by_file().with_columns(pl.col("file").replace_strict(labels)).sort("file"),
         "sample": facts(kept, schools, work, study),
         "ledger_summary": ledger_summary(ledger),
         "unmapped": pl.DataFrame(work.unmapped, schema=["column", "spellings", "cells"], orient="row"),

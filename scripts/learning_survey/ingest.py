@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from learning_survey import people, privacy, tables
+from learning_survey import file_labels, people, privacy, tables
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.exports import Sheet, export_files, read_export
+from learning_survey.key_stage import with_ages
 from learning_survey.labels import Codes, Labels, whole_number
 from learning_survey.mapping import check_files, columns_of, constants_of, quoted, short
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     """Read every export of ``study``; write ``ingested.parquet`` (see docs/conventions.md) to ``out``, and its table.
 
+    ``files.csv`` beside it says which file has which label in results.
+
     Raises SurveyError, before anything is written, for exports that are missing, unreadable or empty, for columns that
     are missing, unknown or given twice, and for labels that the instrument does not know.
     """
@@ -32,18 +35,21 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     for path in paths:
         sheet = read_export(path, study)
         place = columns_of(sheet, study)
-        parts.append(privacy.pseudonymised(coded(sheet, place, study, codes), keyed, study, path))
+        parts.append(with_ages(privacy.pseudonymised(coded(sheet, place, study, codes), keyed, study, path), study))
         found.append({*place, *constants_of(path, study)})
         written.append(as_received(sheet, study, parts[-1].height))
         sheet.close()
     check_files(paths, found, study)
-    tables.write(pl.DataFrame(written, infer_schema_length=None).to_pandas(), "ingest.files", table_folder, study)
+    labels = file_labels.labels(paths, study)
+    shown = sorted((file_labels.shown(row, labels, study) for row in written), key=lambda row: row["file"])
+    tables.write(pl.DataFrame(shown, infer_schema_length=None).to_pandas(), "ingest.files", table_folder, study)
+    file_labels.write(written, labels, out.with_name(file_labels.FILE))
     people.write(pl.concat(parts), "ingested", out, study.instrument)
 
 
 def as_received(sheet: Sheet, study: Loaded, rows: int) -> dict[str, object]:
     """How one export is written: a row of the table ``ingest.files``. What its format does not have is null."""
-    file = sheet.path.relative_to(study.export_folder).as_posix()
+    file = file_labels.name_of(sheet.path, study)
     how = {key: value if value != "" else None for key, value in asdict(sheet.detected).items()}
     return {"file": file, **how, "columns": len(sheet.header), "rows": rows if rows >= study.min_group else None}
 
@@ -73,9 +79,8 @@ def coded(sheet: Sheet, place: dict[str, int], study: Loaded, codes: dict[str | 
     if unknown:
         privacy.refuse_in_answers(pl.concat(unknown.values()), sheet.path)
         raise _unknown_labels(unknown, sheet, study, codes)
-    file = sheet.path.relative_to(study.export_folder).as_posix()
     return rows.select(
-        pl.lit(file).alias("file"),
+        pl.lit(file_labels.name_of(sheet.path, study)).alias("file"),
         pl.col("line").cast(pl.Int32),
         *(
             pl.col(str(place[f])).alias(f) if f in place else pl.lit(constants.get(f), pl.String).alias(f)

@@ -7,6 +7,7 @@ from scipy.stats import chi2
 from surveys import make_survey
 
 from learning_survey import careless
+from learning_survey.errors import SurveyError
 from learning_survey.people import schema
 
 OFF = {"drop_duplicates": False, "min_answered": 0.0, "straight_liners": "keep"}
@@ -143,6 +144,28 @@ def test_the_sensitivity_table_is_that_of_the_scores(survey):
     assert one["mean"][0] == pytest.approx(scores["d2"].mean(), rel=1e-9)
     assert one["share_high"][0] == pytest.approx((scores["d2"] >= 3.5).mean(), rel=1e-9)
     assert one["alpha"][0] == pytest.approx(4 / 3 * (1 - np.trace(cov) / cov.sum()), rel=1e-9)
+
+
+def test_the_defaults_flag_hardly_anyone_who_is_careful(tmp_path):
+    careful = make_survey(tmp_path, schools=20, per_school=200, dimensions=9, loading=0.7, trait_r=0.6)
+    flags, _ = run(careful)
+    counts = table(careful, "careless").filter(pl.col("index") != "seconds_per_item")
+    assert counts["n"].min() >= 3990 and counts["action"].drop_nulls().unique().to_list() == ["flag"]
+    flagged = flags.select(pl.col("^flag_.*$").mean()).row(0, named=True)
+    assert all(share is None or share <= 0.01 for share in flagged.values()), flagged
+    # Why even-odd consistency has no default: at the lowest value that it can have are more than that already.
+    assert (flags["even_odd"] <= -1).mean() > 0.01
+
+
+def test_even_odd_flags_and_drops_by_a_stated_threshold_only(survey):
+    flags, _ = run(survey)
+    assert flags["flag_even_odd"].sum() == 0 and flags["flag_even_odd"].count() == flags["even_odd"].count()
+    row = table(survey, "careless").filter(pl.col("index") == "even_odd")
+    assert row["threshold"][0] is None and row["flagged"][0] == 0
+    flags, kept = run(survey, even_odd={"threshold": 0.0, "action": "drop"})
+    assert kept.height == 180 - (flags["even_odd"] < 0).sum() < 180
+    with pytest.raises(SurveyError, match="even_odd has no default threshold"):
+        run(survey, even_odd={"threshold": None, "action": "drop"})
 
 
 def test_a_threshold_is_the_studys(survey):
