@@ -39,7 +39,7 @@ def labels(paths: Iterable[Path], study: Loaded) -> dict[str, str]:
 
 
 def shown(row: dict[str, Any], known: dict[str, str], study: Loaded) -> dict[str, Any]:
-    """A row of ``ingest.files`` as results may have it: sheets can be called after a class or a person, as files can."""
+    """A row of ``ingest.files`` as results may have it. A sheet, like a file, can be named after a person."""
     return row | {"file": known[row["file"]], **({} if named(study) else {"sheet": None})}
 
 

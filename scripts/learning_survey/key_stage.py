@@ -31,8 +31,8 @@ def age_limits(study: Loaded) -> tuple[int, int]:
 def group_students(work: Cleaning, study: Loaded) -> None:
     """Turn ``group`` into level ids, and what it is known from into years and dates; see docs/methods/cleaning.md.
 
-    ``birth_date`` says only whether a date was given (``with_ages``). Where two sources contradict each other the less reliable cell is emptied: the year group stands, then the date of
-    birth, then the age or the label.
+    ``birth_date`` says only whether a date was given (``with_ages``). Where two sources contradict each other the less
+    reliable cell is emptied: the year group stands, then the date of birth, then the age or the label.
     """
     plan = study.key_stages
     _read_year_group(work, study)

@@ -11,6 +11,7 @@ from surveys import make_survey
 
 from learning_survey.errors import SurveyError
 from learning_survey.ingest import FIELDS, ingest
+from learning_survey.people import AGES
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def edit(path, change):
 def test_every_answer_arrives_under_its_item_with_file_and_line(survey):
     frame = ingested(survey)
     items = survey.load().instrument.item_ids
-    assert frame.columns == ["file", "line", *FIELDS, *items]
+    assert frame.columns == ["file", "line", *FIELDS, *items, *AGES]
     assert frame.select(items).equals(survey.truth.select(items))
     assert frame["respondent"].to_list() == survey.keyed(survey.truth["respondent"], "respondent")
     assert frame["school"].to_list() == survey.keyed(survey.truth["school_id"])
