@@ -12,7 +12,7 @@ from learning_survey.factor_tables import item_loadings, loadings, phi, retentio
 from learning_survey.group_tables import extremes, gender, inspection, key_stages, schools
 from learning_survey.markdown import Source
 from learning_survey.missing_tables import missing_groups, missing_treatments
-from learning_survey.sample_tables import careless, careless_sensitivity, flow, instrument, sample, taken
+from learning_survey.sample_tables import careless, careless_sensitivity, flow, instrument, sample, taken, unmapped
 from learning_survey.scale_tables import bands, contrasts, items, ranked_items, reliability, share_high
 from learning_survey.scorecard_tables import scorecard, scorecard_failures, scorecard_totals
 
@@ -21,6 +21,7 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
     for f in (
         flow,
         taken,
+        unmapped,
         sample,
         careless,
         careless_sensitivity,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from learning_survey.markdown import Source, escaped, pipe
-from learning_survey.values import NOTHING
+from learning_survey.values import NOTHING, WITHHELD
 
 
 def flow(s: Source) -> str | None:
@@ -56,21 +56,43 @@ def taken(s: Source) -> str | None:
     return pipe(["Rule", "Column", "What was done", "Times"], "lllr", rows, caption, "taken") if rows else None
 
 
+def unmapped(s: Source) -> str | None:
+    """Words that no category or level lists; None where there are none."""
+    table, words = "clean.unmapped", {"gender": "Gender", "group": "Group", "year_group": "Year group"}
+    rows = [
+        [words[r["column"]], *(s.cell(table, r, c) for c in ("spellings", "cells"))]
+        for r in s.rows(table)
+        if r["cells"]
+    ]
+    caption = "Words that the study does not list. Which they are is in the ledger, not in the results."
+    return pipe(["What was asked", "Different words", "Cells"], "lrr", rows, caption, "unmapped") if rows else None
+
+
+FLAGGED = {
+    "longest_run": "{:.0%} of the items or more",
+    "irv": "standard deviation of {:g} or less",
+    "even_odd": "consistency below {:g}",
+    "mahalanobis": "*p* below {:g}",
+    "seconds_per_item": "less than {:g} seconds",
+}
+
+
 def careless(s: Source) -> str | None:
     """Indices of careless responding: from where they flag, and how many they do."""
     table = "clean.careless"
     rows = [
         [
             escaped(r["label"]),
-            f"{s.cell(table, r, 'threshold')} ({escaped(r['unit'])})" if r["threshold"] is not None else NOTHING,
-            *(s.cell(table, r, c) for c in ("n", "flagged", "share")),
+            NOTHING if r["threshold"] is None else FLAGGED.get(r["index"], NOTHING).format(r["threshold"]),
+            s.cell(table, r, "n"),
+            *(WITHHELD if r[c] is None else s.cell(table, r, c) for c in ("flagged", "share")),
         ]
         for r in s.rows(table)
         if r["action"] != "off" and r["n"] != 0
     ]
     caption = (
-        "Signs of careless responding. An index without a threshold is computed and flags nobody; a count below"
-        f" {s.study.min_group} is withheld."
+        "Signs of careless responding. An index without a threshold is computed and flags nobody; a count"
+        f" above zero and below {s.study.min_group} is withheld."
     )
     header = ["Index", "Flagged from", s.people.capitalize(), "Flagged", "Share"]
     return pipe(header, "llrrr", rows, caption, "careless") if len(rows) > 1 else None
@@ -88,11 +110,12 @@ def careless_sensitivity(s: Source) -> str | None:
         rows.append([escaped(s.label(d)), *(s.cell(table, r, c) for c in columns for r in found)])
     if not s.rows(table):
         return None
-    words = ["", *(["+ dropped"] if dropped else []), "− flagged"]
-    header = [f"{name} {word}".strip() for name in ("Mean", "High", "Alpha") for word in words]
+    header = []
+    for name in ("Mean", "High", "Alpha"):
+        header += [name, *(["with dropped"] if dropped else []), "without flagged"]
     caption = (
         f"Results of the {s.people} analysed"
-        + (", of these and those dropped as careless (+ dropped)" if dropped else "")
-        + ", and without anyone whom an index flags (− flagged)."
+        + (", of these and those dropped as careless" if dropped else "")
+        + ", and without anyone whom an index flags."
     )
     return pipe(["Dimension", *header], "l" + "r" * len(header), rows, caption, "careless-sensitivity")

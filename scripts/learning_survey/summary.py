@@ -120,8 +120,7 @@ def _clean(s: Summary) -> None:
         s.count("clean.rows_dropped", "clean.flow", sum(r["rows_dropped"] or 0 for r in flow))
         s.count("clean.cells_emptied", "clean.flow", sum(r["cells_emptied"] or 0 for r in flow))
     words = s.tables["clean.unmapped"]
-    for what in ("cells", "spellings"):
-        s.count(f"clean.unmapped.{what}", "clean.unmapped", sum(r[what] or 0 for r in words))
+    s.count("clean.unmapped.cells", "clean.unmapped", sum(r["cells"] or 0 for r in words))
     samples = {(r["dimension"], r["sample"]): r for r in s.tables["clean.sensitivity"]}
     pairs = [(r, samples.get((d, "analysed"))) for (d, sample), r in samples.items() if sample != "analysed"]
     for column in ("mean", "alpha"):
