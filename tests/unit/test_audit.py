@@ -238,6 +238,10 @@ WRONG = {
         "no_persons",
         lambda s: replaced(s.results / "figures/share_high.svg", "Dimension 1", s.keyed(["r000017"], "respondent")[0]),
     ),
+    "the name of an export": (
+        "no_persons",
+        lambda s: replaced(s.results / "figures/share_high.svg", "Dimension 1", "from responses_1.csv"),
+    ),
     "a school in Word, in two runs": (
         "no_persons",
         lambda s: docx(
