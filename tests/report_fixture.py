@@ -150,7 +150,7 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
                 "dimension": next((x.dimension for x in i.items if x.id == key[0]), None),
                 "wording": words.get(key[0]),
                 "text": "1,234",
-                "action": "drop_row",
+                "action": "drop" if name == "clean.careless" else "drop_row",
                 "rating": "Good",
                 "school": "S01",
                 "top_school": "S01",

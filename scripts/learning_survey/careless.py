@@ -12,6 +12,7 @@ Formulas, defaults and full sources: docs/methods/cleaning.md.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ INDICES = {
     "mahalanobis": Index("Mahalanobis distance", 0.001, "p below"),
     "seconds_per_item": Index("Seconds per item", 1.0, "seconds below"),
 }
+SHORTEST_RUN = 12  # where each answer repeats the one before with chance 1/2, 36 items hold such a run in 0.6% of rows
 NAN = float("nan")
 
 
@@ -58,6 +60,13 @@ def threshold_of(index: str, study: Loaded) -> float | None:
     """From where ``index`` flags in this study; None where it flags nobody."""
     own = getattr(study.clean.careless, index).threshold
     return INDICES[index].threshold if own is None else own
+
+
+def least_run(study: Loaded) -> int:
+    """From how many identical answers in a row ``longest_run`` flags: a share of the items, by default 12 or more."""
+    share = threshold_of("longest_run", study) * len(study.instrument.items)
+    own = study.clean.careless.longest_run.threshold is not None
+    return max(math.ceil(share - 1e-9), 0 if own else SHORTEST_RUN)
 
 
 def examined(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
@@ -95,7 +104,7 @@ def _flag(index: str, study: Loaded) -> pl.Expr:
     if limit is None:
         return pl.when(pl.col(index).is_not_null()).then(False)
     if index == "longest_run":
-        return pl.col(index) >= limit * len(study.instrument.items) - 1e-9
+        return pl.col(index) >= least_run(study)
     if index == "irv":
         return pl.col(index) <= limit + 1e-9
     return pl.col("mahalanobis_p" if index == "mahalanobis" else index) < limit

@@ -123,18 +123,22 @@ def _read_birth_date(work: Cleaning, study: Loaded) -> None:
 
 
 def _contradictions(work: Cleaning, study: Loaded) -> None:
-    """Empty what contradicts the year group.
+    """Empty what contradicts the year group, ages that belong to no level among it.
 
-    An age in completed years is that on 31 August or one more, so it contradicts only when neither fits.
+    An age in completed years is that on 31 August or one more, so it contradicts only when neither fits. A level
+    without ages is contradicted by none.
     """
     year = pl.col("year_group")
+    aged = year.is_in([level.id for level in study.key_stages.levels if level.ages])
     if study.columns.birth_date:
-        other = _level_of(_known_from_birth("birth_age_august"), study)
+        august = _known_from_birth("birth_age_august")
+        apart = aged & august.is_not_null() & year.ne_missing(_level_of(august, study))
         label = "Date of birth that contradicts the year group"
-        work.change("group_conflict_birth_date", label, "birth_date", year != other)
+        work.change("group_conflict_birth_date", label, "birth_date", apart)
     if study.key_stages.source == "column":
         work.change("group_conflict_group", "Group that contradicts the year group", "group", year != pl.col("group"))
     elif study.columns.age:
-        now, before = _level_of(pl.col("age"), study), _level_of(pl.col("age") - 1, study)
-        apart = (year != now) & (year != before).fill_null(True)
+        age = pl.col("age")
+        now, before = (year.ne_missing(_level_of(a, study)) for a in (age, age - 1))
+        apart = aged & age.is_not_null() & now & before
         work.change("group_conflict_age", "Age that contradicts the year group", "age", apart)

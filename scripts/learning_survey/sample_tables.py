@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from learning_survey.markdown import Source, escaped, pipe
-from learning_survey.values import NOTHING, WITHHELD
+from learning_survey.values import NOTHING, WITHHELD, Row
 
 
 def flow(s: Source) -> str | None:
@@ -69,12 +69,19 @@ def unmapped(s: Source) -> str | None:
 
 
 FLAGGED = {
-    "longest_run": "{:.0%} of the items or more",
     "irv": "standard deviation of {:g} or less",
     "even_odd": "consistency below {:g}",
     "mahalanobis": "*p* below {:g}",
     "seconds_per_item": "less than {:g} seconds",
 }
+
+
+def _flagged_from(s: Source, row: Row) -> str:
+    if row["index"] == "longest_run":
+        from learning_survey.careless import least_run
+
+        return f"{least_run(s.study)} in a row or more"
+    return NOTHING if row["threshold"] is None else FLAGGED.get(row["index"], NOTHING).format(row["threshold"])
 
 
 def careless(s: Source) -> str | None:
@@ -83,7 +90,7 @@ def careless(s: Source) -> str | None:
     rows = [
         [
             escaped(r["label"]),
-            NOTHING if r["threshold"] is None else FLAGGED.get(r["index"], NOTHING).format(r["threshold"]),
+            _flagged_from(s, r),
             s.cell(table, r, "n"),
             *(WITHHELD if r[c] is None else s.cell(table, r, c) for c in ("flagged", "share")),
         ]

@@ -157,6 +157,14 @@ def test_the_defaults_flag_hardly_anyone_who_is_careful(tmp_path):
     assert (flags["even_odd"] <= -1).mean() > 0.01
 
 
+def test_a_short_instrument_has_no_long_runs_by_default(tmp_path):
+    short = make_survey(tmp_path, schools=2, per_school=40, dimensions=2, study={"clean": OFF})
+    flags, _ = run(short, straight)
+    assert flags["longest_run"].max() == 8 and not flags["flag_longest_run"].any() and flags["flag_irv"].sum() == 12
+    flags, _ = run(short, straight, longest_run={"threshold": 0.5})
+    assert (flags["flag_longest_run"] == (flags["longest_run"] >= 4)).all()
+
+
 def test_even_odd_flags_and_drops_by_a_stated_threshold_only(survey):
     flags, _ = run(survey)
     assert flags["flag_even_odd"].sum() == 0 and flags["flag_even_odd"].count() == flags["even_odd"].count()

@@ -107,6 +107,22 @@ def test_what_contradicts_a_better_source_is_emptied(survey):
     ]
 
 
+def test_an_age_of_no_level_contradicts_the_year_group(survey):
+    frame, ledger = cleaned(
+        survey,
+        {"birth_date": "born", "year_group": "year"},
+        birth_date=["2001-01-01", None, None],
+        year_group=["Year 7", "Year 7", "Year 12"],
+        age=[None, "40", "19"],
+    )
+    assert frame["group"].head(3).to_list() == ["KS3", "KS3", "KS5"]
+    assert [(line, rule) for line, _, _, rule in ledger] == [
+        (2, "group_conflict_birth_date"),
+        (3, "group_conflict_age"),
+    ]
+    assert frame["age"].head(3).to_list() == [None, None, 19]
+
+
 def test_a_table_of_another_system_yields_to_the_year_group(survey):
     levels = [
         {"id": "A", "label": "First", "values": ["primaire"], "years": ["CP"]},

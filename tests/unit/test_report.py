@@ -275,7 +275,7 @@ def test_a_folder_that_is_no_checkout_says_so(tmp_path, monkeypatch):
 def test_cleaning_and_missing_answers_are_in_the_tables(phase_one, bfi):
     source = source_of(*phase_one)
     careless = TABLES["careless"](source)
-    assert "250% of the items or more" in careless and "consistency below 2.502" in careless
+    assert "18 in a row or more" in careless and "consistency below 2.502" in careless
     assert "with dropped" in TABLES["careless_sensitivity"](source)
     assert "Rows out" not in TABLES["taken"](source) and "row dropped" in TABLES["taken"](source)
     treatments = TABLES["missing_treatments"](source)
