@@ -1,12 +1,22 @@
 """Any study, any export: the codes that were answered come back through every format, or the file is refused."""
 
 import polars as pl
+import pytest
 from generated import CODECS, DELIMITERS, Generated, Way, surveys, ways, writable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from learning_survey import data_files
 from learning_survey.errors import SurveyError
 from learning_survey.ingest import ingest
+
+
+@pytest.fixture(autouse=True, scope="module")
+def spss_files_are_whole():
+    """Reading each in a process of its own first takes most of the time and is for damaged files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data_files, "survives", lambda path: None)
+        yield
 
 
 def ingested(study) -> pl.DataFrame:
