@@ -8,7 +8,7 @@ under ``exports`` (``encoding``, ``delimiter``, ``sheet``, ``header``), and what
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from learning_survey import data_files, headers, text_files, workbooks
+from learning_survey.encodings import UndecidedError
 from learning_survey.errors import SurveyError
 from learning_survey.kinds import FORMATS, SAVE_AGAIN, format_of
+from learning_survey.mapping import columns_of
 from learning_survey.text_files import Text
 
 if TYPE_CHECKING:
@@ -103,7 +105,31 @@ def read_export(path: Path, study: Loaded) -> Sheet:
     """Read an export of ``study`` with what its file states under ``exports``; see ``read_sheet``."""
     if FORMATS.get(path.suffix.lower()) == "SPSS" and path.is_file():
         data_files.survives(path)
-    return read_sheet(path, study.exports, texts_of(study), path.relative_to(study.export_folder).as_posix())
+    name = path.relative_to(study.export_folder).as_posix()
+    try:
+        return read_sheet(path, study.exports, texts_of(study), name)
+    except UndecidedError as error:
+        return _whatever_its_encoding(path, study, name, error)
+
+
+def _whatever_its_encoding(path: Path, study: Loaded, name: str, undecided: UndecidedError) -> Sheet:
+    """A file that does not tell its encoding and need not: the columns that the study uses are ASCII throughout.
+
+    Raises ``undecided`` where they are not.
+    """
+    any_ = study.exports.model_copy(update={"encoding": "latin-1"})  # has a letter for every byte
+    sheet = read_sheet(path, any_, (), name)
+    try:
+        place = columns_of(sheet, study)
+        used = sheet.rows.select(
+            pl.any_horizontal(pl.col(str(k)).str.contains(r"[^\x00-\x7f]") for k in place.values())
+        )
+        if not all(sheet.header[k].isascii() for k in place.values()) or used.select(pl.first().any()).collect().item():
+            raise undecided
+    except SurveyError:
+        sheet.close()
+        raise undecided from None
+    return replace(sheet, detected=replace(sheet.detected, encoding="not known; ASCII in the columns that are used"))
 
 
 def texts_of(study: Loaded) -> list[str]:

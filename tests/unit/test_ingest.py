@@ -5,7 +5,7 @@ import re
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from surveys import make_survey
 
@@ -170,7 +170,6 @@ def test_two_codes_with_one_label_are_refused(survey):
 # ---------------------------------------------------------------- any survey, any damage
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     points=st.integers(2, 11),
@@ -206,7 +205,6 @@ PIECES = [
 ]
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**9), workbook=st.booleans())
 def test_a_damaged_export_is_read_or_refused_and_never_anything_else(broken, seed, workbook):
     survey, csv_bytes, xlsx_bytes = broken

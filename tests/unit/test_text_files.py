@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learning_survey import encodings, text_files
@@ -40,7 +40,6 @@ def filled(rows: list[list[str]]) -> list[tuple]:
     return [row for row in wanted if any(row[1:])]
 
 
-@settings(deadline=None)
 @given(
     rows=TABLE,
     delimiter=st.sampled_from(",;\t|"),
@@ -65,7 +64,6 @@ def test_a_table_comes_back_whatever_way_it_was_written(tmp_path_factory, rows, 
     assert sheet.rows.collect().rows() == filled(rows)
 
 
-@settings(deadline=None)
 @given(rows=TABLE, delimiter=st.sampled_from(",;\t|"), end=st.sampled_from(["\n", "\r\n", "\r"]))
 def test_the_delimiter_is_found_or_asked_for(tmp_path_factory, rows, delimiter, end):
     header = [f"head {k}" for k in range(len(rows[0]))]
@@ -87,7 +85,6 @@ SAID = (
 SENTENCES = st.lists(st.sampled_from(SAID.split("|")), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(texts=SENTENCES, codec=st.sampled_from(["cp1252", "mac_roman"]))
 def test_an_eight_bit_encoding_is_found_or_asked_for_and_never_mistaken(tmp_path_factory, texts, codec):
     texts = [text for text in texts if text.encode(codec, "ignore").decode(codec) == text]
