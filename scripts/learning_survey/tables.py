@@ -39,6 +39,8 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except Exception as error:
         number, reason = system_reason(error)
+        if not number and not isinstance(error, SurveyError):
+            number, reason = system_reason(_cannot_grow(temporary))
         if not number:
             raise
         raise SurveyError(
@@ -46,6 +48,17 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _cannot_grow(path: Path) -> OSError | None:
+    """The error that more bytes at the end of a file meet. Polars says of a Parquet file only that writing failed."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            for _ in range(2):  # the first may be taken in part
+                file.write(bytes(1 << 16))
+    except OSError as error:
+        return error
+    return None
 
 
 def write_text(path: Path, text: str) -> None:
