@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import sys
 import typing
 from collections.abc import Callable
@@ -40,7 +41,8 @@ def run(main: Callable[..., None], argv: list[str] | None = None) -> None:
     except Exception as error:
         if not (reason := no_room(error)):
             raise
-        where = getattr(error, "filename2", None) or getattr(error, "filename", None) or "a file for the time being"
+        where = getattr(error, "filename2", None) or getattr(error, "filename", None)
+        where = where or f"a temporary file in {os.environ.get('TMPDIR', '/tmp')}"
         print(f"error: {where}: cannot write: {reason}\n  {FREE}", file=sys.stderr)
         sys.exit(2)
 
