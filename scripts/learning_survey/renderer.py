@@ -6,8 +6,8 @@ settings; the built-in one (`quarto_source`, `quarto_document`) supports what th
 
 from __future__ import annotations
 
-import json
 import errno
+import json
 import os
 import re
 import signal

@@ -97,7 +97,7 @@ def _kept(path: Path, parts: Iterable[bytes]) -> tuple[Path | bytes, IO[bytes] |
     try:
         for part in parts:
             if file is None and size + len(part) > HELD:
-                file = tempfile.TemporaryFile(buffering=0)
+                file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
                 for earlier in held:
                     _put(file, earlier)
                 held = []

@@ -184,7 +184,8 @@ def test_a_full_disk_while_converting_is_a_clear_error(tmp_path, monkeypatch):
     (tmp_path / "e.csv").write_bytes("id,a\n1,x\n2,y\n".encode("utf-16"))
     if not Path("/dev/full").exists():
         pytest.skip("no device that is always full")
-    monkeypatch.setattr(text_files.tempfile, "TemporaryFile", lambda **options: Path("/dev/full").open("wb", **options))
+    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+    monkeypatch.setattr(text_files.tempfile, "TemporaryFile", lambda **_: full)
     with pytest.raises(SurveyError, match="cannot convert it to UTF-8: No space left on device"):
         read_sheet(tmp_path / "e.csv")
     assert [p.name for p in tmp_path.iterdir()] == ["e.csv"]
