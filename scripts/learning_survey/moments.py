@@ -11,6 +11,7 @@ are pairwise, as R's ``cov(use = "pairwise.complete.obs")``; without missing ans
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,16 +111,11 @@ class Moments:
         return self.pooled(weights.astype(float))
 
     def save(self, path: Path) -> None:
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                variables=np.array(self.variables),
-                clusters=np.array(self.clusters),
-                n=self.n,
-                s=self.s,
-                q=self.q,
-                c=self.c,
-            )
+        content = io.BytesIO()  # on a full disk savez would print a traceback of its own
+        names = {"variables": np.array(self.variables), "clusters": np.array(self.clusters)}
+        np.savez(content, **names, n=self.n, s=self.s, q=self.q, c=self.c)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content.getbuffer())
 
     @classmethod
     def load(cls, path: Path) -> Moments:
