@@ -205,8 +205,9 @@ def _quoting(text: Text, stated: str | None, known: list[str]) -> None:
         )
     if len(head) >= LOOK - 4096:  # the last row may be cut
         head = head[: max(head.rfind("\n"), head.rfind("\r"), 0) + 1] or head
+    choices = [mark for mark in choices if mark in head] or choices[:1]
     widths = {}
-    for quote in ('"', "'"):
+    for quote in ('"', "'") if head.lstrip().startswith("'") else ('"',):
         read = {mark: rows for mark in choices if (rows := _rows(head, mark, quote))}
         if quote == "'":
             read = {mark: rows for mark, rows in read.items() if _in_marks(head, rows[0], mark)}
