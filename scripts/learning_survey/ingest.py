@@ -66,18 +66,23 @@ def coded(sheet: Sheet, place: dict[str, int], study: Loaded, codes: dict[str | 
     constants = constants_of(sheet.path, study)
     missing = {value.strip().lower() for value in study.exports.missing_values}
     # An answer is held as the number of its text: each different text is looked at once.
-    rows = sheet.rows.select(
+    present = [i for i in study.instrument.item_ids if i in place]
+    others = {str(k) for k in range(len(sheet.header))} - {str(place[i]) for i in present}
+    rows = sheet.cells.select(
         pl.col("line").cast(pl.Int32),
-        *(_present(pl.col(str(place[f])), missing).alias(f) for f in FIELDS if f in place),
-        *(pl.col(str(place[i])).cast(pl.Categorical).alias(i) for i in study.instrument.item_ids if i in place),
+        *(_present(pl.col(str(place[f])).str.strip_chars(), missing).alias(f) for f in FIELDS if f in place),
+        *(pl.col(str(place[i])).cast(pl.Categorical).alias(i) for i in present),
+        pl.any_horizontal(pl.lit(False), *(_filled(pl.col(k)) for k in sorted(others))).alias("filled"),
     ).collect(engine="streaming")
+    if not rows["filled"].all():
+        rows = rows.filter(pl.any_horizontal("filled", *(_filled(pl.col(i).cast(pl.String)) for i in present)))
     no_answer, unknown, code = Labels(study.exports.missing_labels), {}, {}
     for scale, known in codes.items():
         items = [i.id for i in study.instrument.items if i.response == scale and i.id in place]
-        number = {text: n for i in items for text, n in _numbers(rows[i])}
-        none = {text for text in number if text.lower() in missing or text in no_answer}
-        meaning = {text: None if text in none else known.of(text) for text in sorted(number)}
-        code |= dict.fromkeys(items, _by_number({n: meaning[text] for text, n in number.items()}))
+        texts_of = {n: text for i in items for n, text in _numbers(rows[i])}
+        none = {text for text in texts_of.values() if text == "" or text.lower() in missing or text in no_answer}
+        meaning = {text: None if text in none else known.of(text) for text in sorted(set(texts_of.values()))}
+        code |= dict.fromkeys(items, _by_number({n: meaning[text] for n, text in texts_of.items()}))
         if texts := [text for text, c in meaning.items() if c is None and text not in none]:
             unknown[scale] = _cells_with(texts, rows.select("line", *items))
     if unknown:
@@ -96,14 +101,18 @@ def coded(sheet: Sheet, place: dict[str, int], study: Loaded, codes: dict[str | 
 
 
 def _present(text: pl.Expr, missing: set[str]) -> pl.Expr:
-    """``text``, null where it is one of ``missing`` after case is taken away."""
-    return pl.when(~text.str.to_lowercase().is_in(missing)).then(text) if missing else text
+    """``text``, null where it is empty or one of ``missing`` after case is taken away."""
+    return pl.when(~text.str.to_lowercase().is_in({"", *missing})).then(text)
 
 
-def _numbers(answers: pl.Series) -> Iterator[tuple[str, int]]:
-    """The different texts of a categorical column and the numbers that Polars holds them as."""
+def _filled(cell: pl.Expr) -> pl.Expr:
+    return (cell.str.strip_chars() != "").fill_null(False)
+
+
+def _numbers(answers: pl.Series) -> Iterator[tuple[int, str]]:
+    """The numbers that Polars holds the texts of a categorical column as, and these texts, trimmed."""
     given = answers.drop_nulls().unique()
-    return zip(given.cast(pl.String), given.to_physical(), strict=True)
+    return zip(given.to_physical(), given.cast(pl.String).str.strip_chars(), strict=True)
 
 
 def _by_number(code: dict[int, int | None]) -> pl.Series:
@@ -114,7 +123,7 @@ def _by_number(code: dict[int, int | None]) -> pl.Series:
 def _cells_with(texts: list[str], answers: pl.DataFrame) -> pl.DataFrame:
     """The cells that hold one of ``texts``: ``line``, ``item``, ``label``."""
     return (
-        answers.with_columns(pl.exclude("line").cast(pl.String))
+        answers.with_columns(pl.exclude("line").cast(pl.String).str.strip_chars())
         .unpivot(index="line", variable_name="item", value_name="label")
         .filter(pl.col("label").is_in(texts))
         .select("line", "item", "label")

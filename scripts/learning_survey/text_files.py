@@ -124,12 +124,14 @@ def _kept(path: Path, parts: Iterable[bytes]) -> tuple[Path | bytes, Path | None
 
 def _line_ends(text: Text) -> None:
     """Find the line ends outside quotation marks; turn bare CR into LF."""
+    if not any(b"\r" in block for block in text.blocks()):
+        text.line_end = "LF" if any(b"\n" in block for block in text.blocks()) else "none"
+        return
     crs = lfs = pairs = 0
     last = b""
     for block in text.blocks():
-        if b"\r" in block or last == b"\r":
-            crs += block.count(b"\r")
-            pairs += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
+        crs += block.count(b"\r")
+        pairs += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
         lfs += block.count(b"\n")
         last = block[-1:]
     if crs and (crs != pairs or lfs != pairs):  # some may be inside cells
@@ -305,7 +307,7 @@ def scan(text: Text, width: int, records: int, lines: int) -> pl.LazyFrame:
         row_index_offset=records + 1,
     )
     try:
-        rows.head(1).collect()
+        rows.head(1).collect(engine="streaming")
     except pl.exceptions.NoDataError:
         return pl.LazyFrame(schema={"line": pl.UInt32} | {str(k): pl.String for k in range(width)})
     except pl.exceptions.PolarsError as error:
