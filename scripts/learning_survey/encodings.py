@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from learning_survey.errors import SurveyError
 
-BLOCK = 1 << 22  # bytes read at a time
+BLOCK = 1 << 20  # bytes read at a time
 WORDS = 200_000  # words that are looked at
 FEW = 100  # bytes beyond ASCII that may form valid UTF-8 by chance
 MARKS = (

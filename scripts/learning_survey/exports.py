@@ -155,7 +155,9 @@ def read_sheet(path: Path, stated: Exports | None = None, known: Iterable[str] =
         sheet = _typed(path, *data_files.parquet(path), Detected("Parquet", header_rows=0))
     else:
         sheet = _workbook(path, kind, says)
-    if sheet.rows.head(1).collect(engine="streaming").is_empty():
+    if sheet.cells.head(headers.SAMPLE).pipe(_filled, len(sheet.header)).collect().is_empty() and (
+        sheet.rows.head(1).collect(engine="streaming").is_empty()  # blank rows at the top; the whole file is looked at
+    ):
         sheet.close()
         raise SurveyError("has a header and no rows", where=path, remedy=SAVE_AGAIN)
     return sheet

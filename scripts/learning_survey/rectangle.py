@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,6 @@ from learning_survey.kinds import SAVE_AGAIN
 if TYPE_CHECKING:
     from learning_survey.text_files import Text
 
-PART = 1 << 19  # bytes looked at together
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
@@ -26,7 +24,7 @@ def check(text: Text, width: int) -> None:
     comma, quote = ord(text.delimiter), ord(text.quote)
     rows, commas, started, quoted = 0, 0, b"", False  # rows ended; of the row under way: commas, first bytes, quotes
     last = (ord("\n"), False)  # the byte before, and whether it stands in quotation marks
-    for block in _parts(text):
+    for block in text.blocks():
         data = np.frombuffer(block, np.uint8)
         at = np.flatnonzero((data == comma) | (data == ord("\n")) | (data == quote))
         marks = data[at]  # few bytes are marks, so that all that follows is short
@@ -53,13 +51,6 @@ def check(text: Text, width: int) -> None:
         raise SurveyError("a quotation mark is not closed", where=text.path, remedy=SAVE_AGAIN)
     if (started or commas) and commas != width - 1:
         _ragged(text, rows + 1, commas + 1, width)
-
-
-def _parts(text: Text) -> Iterator[bytes]:
-    """The content in parts that stay in the processor's cache."""
-    for block in text.blocks():
-        for start in range(0, len(block), PART):
-            yield block[start : start + PART]
 
 
 def _quotes(

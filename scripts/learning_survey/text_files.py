@@ -25,7 +25,7 @@ from learning_survey.errors import SurveyError
 from learning_survey.kinds import SAVE_AGAIN
 from learning_survey.rectangle import NAMES, check
 
-BLOCK = 1 << 24  # bytes looked at together
+BLOCK = 1 << 20  # bytes looked at together, few enough to stay in the processor's cache
 HELD = 1 << 26  # bytes of converted text that stay in memory
 LOOK = 1 << 20  # characters from which delimiter and quotation mark are found
 DELIMITERS = {name: mark for mark, name in NAMES.items()}
