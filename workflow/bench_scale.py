@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES, CORES = 87, 2
-SIZES = {300_000: 3, 3_000_000: 2}  # rows: rounds
+SIZES = {300_000: 3, 3_000_000: 1}  # rows: rounds
 LIMIT = 2048  # MiB
 READ = {
     "read_csv": "pl.read_csv(path, infer_schema=False)",
