@@ -31,15 +31,19 @@ def test_its_exports_hold_the_dirt_that_the_rules_of_cleaning_are_for(tmp_path):
 
 
 def test_a_run_is_timed_with_its_memory_and_a_failure_ends_the_benchmark(tmp_path):
-    seconds, peak = bench_scale.run(["-c", "x = bytearray(1 << 27)"], tmp_path)
-    assert seconds > 0 and 128 < peak < 400
+    took = bench_scale.run(["-c", "x = bytearray(1 << 27)"], tmp_path)
+    assert took.wall > 0 and took.processor > 0 and 128 < took.peak < 400
     with pytest.raises(SystemExit, match="no such thing"):
         bench_scale.run(["-c", "raise SystemExit('no such thing')"], tmp_path)
 
 
 def test_the_page_gives_medians_ratios_to_reading_and_what_is_over_the_limit():
-    runs = {"read": [(1.0, 90), (2.0, 90)], "ingest": [(3.0, 300), (4.0, 310)], "clean": [(1.0, 2100), (2.0, 500)]}
+    runs = {
+        "read": [bench_scale.Run(1.0, 2.0, 90), bench_scale.Run(2.0, 2.0, 90)],
+        "ingest": [bench_scale.Run(3.0, 4.0, 300), bench_scale.Run(4.0, 5.0, 310)],
+        "clean": [bench_scale.Run(1.0, 2.0, 2100), bench_scale.Run(2.0, 2.0, 500)],
+    }
     page = "\n".join(bench_scale.section({1000: runs}))
-    assert "| 1,000 | ingest | 3.5 | 3.0, 4.0 | 2.50 | 310 |" in page
-    assert "| 1,000 | ingest and clean | 5.0 | 4.0, 6.0 | 3.50 | 2100 |" in page
+    assert "| 1,000 | 2 | ingest | 3.5 | 2.50 | 4.5 | 2.25 | 310 |" in page
+    assert "| 1,000 | 2 | ingest and clean | 5.0 | 3.50 | 6.5 | 3.25 | 2100 |" in page
     assert "Over 2048 MiB: clean of 1,000 rows." in page
