@@ -38,7 +38,7 @@ format: .venv/ready ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/ready ## time every rule, best of three, into docs/benchmarks.md
+bench: .venv/ready ## time every rule and large exports, into docs/benchmarks.md
 	@$(BIN)/python workflow/bench.py
 
 calibration-check: .venv/ready ## draw the cohort with 20 other seeds and count the targets met

@@ -16,7 +16,7 @@ from pathlib import Path
 from learning_survey import one_byte
 from learning_survey.errors import SurveyError
 
-BLOCK = 1 << 22  # bytes read at a time
+BLOCK = 1 << 20  # bytes read at a time
 WORDS = 200_000  # words that are looked at
 FEW = 100  # bytes beyond ASCII that may form valid UTF-8 by chance
 MARKS = (
@@ -150,7 +150,7 @@ def _decodes(path: Path, encoding: Encoding) -> None:
 
 def _utf8(path: Path) -> tuple[int, int]:
     """How many bytes are beyond ASCII, up to FEW and some, and the first line that is not UTF-8, or 0."""
-    decoder, beyond, line = codecs.getincrementaldecoder("utf-8")(), 0, 1
+    decoder, beyond = codecs.getincrementaldecoder("utf-8")(), 0
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             if b"\x00" in block:
@@ -163,14 +163,22 @@ def _utf8(path: Path) -> tuple[int, int]:
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError as error:
-                    before = bytes(error.object)[: error.start]
-                    return beyond, line + max(before.count(b"\n"), before.count(b"\r"))
-            line += max(block.count(b"\n"), block.count(b"\r"))
+                    before = file.tell() - len(error.object) + error.start  # bytes kept from the last block count
+                    return beyond, _line_of(path, before)
         try:
             decoder.decode(b"", True)
         except UnicodeDecodeError:
-            return beyond, line
+            return beyond, _line_of(path, file.tell())
     return beyond, 0
+
+
+def _line_of(path: Path, place: int) -> int:
+    """The line that the byte at ``place`` is in."""
+    lf = cr = 0
+    with path.open("rb") as file:
+        while place and (block := file.read(min(BLOCK, place))):
+            lf, cr, place = lf + block.count(b"\n"), cr + block.count(b"\r"), place - len(block)
+    return 1 + max(lf, cr)
 
 
 # ---------------------------------------------------------------- one byte for each letter

@@ -46,7 +46,7 @@ class Sheet:
     ``questions`` has what was asked in each column, "" where the file does not say. ``rows`` has ``line``, the number
     that a spreadsheet shows beside the row (where names are part of the format, as if they were in line 1), and ``0``,
     ``1``, … for the cells under each header. Rows without any text are left out; they count as lines. A cell without
-    text is null.
+    text is null. ``cells`` are the same, not yet trimmed and with every row.
     """
 
     path: Path
@@ -55,8 +55,11 @@ class Sheet:
     questions: list[str] = field(default_factory=list)
     detected: Detected = Detected()
     text: Text | None = None
+    cells: pl.LazyFrame | None = None
 
     def __post_init__(self) -> None:
+        if self.cells is None:
+            object.__setattr__(self, "cells", self.rows)
         if not self.questions:
             object.__setattr__(self, "questions", [""] * len(self.header))
 
@@ -178,7 +181,9 @@ def read_sheet(path: Path, stated: Exports | None = None, known: Iterable[str] =
         sheet = _typed(path, *data_files.parquet(path), Detected("Parquet", header_rows=0))
     else:
         sheet = _workbook(path, kind, says)
-    if sheet.rows.head(1).collect().is_empty():
+    if sheet.cells.head(headers.SAMPLE).pipe(_filled, len(sheet.header)).collect().is_empty() and (
+        sheet.rows.head(1).collect(engine="streaming").is_empty()  # blank rows at the top; the whole file is looked at
+    ):
         sheet.close()
         raise SurveyError("has a header and no rows", where=path, remedy=SAVE_AGAIN)
     return sheet
@@ -212,7 +217,7 @@ def _text(path: Path, says: dict[str, str], known: Iterable[str]) -> Sheet:
         line_end=text.line_end,
         header_rows=found.rows,
     )
-    return Sheet(path, found.names, _filled(rows, width), found.questions, detected, text)
+    return Sheet(path, found.names, _filled(rows, width), found.questions, detected, text, rows)
 
 
 def _workbook(path: Path, kind: str, says: dict[str, str]) -> Sheet:

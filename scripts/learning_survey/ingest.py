@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,14 +33,21 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     """
     codes = {scale: Codes(study.instrument, scale) for scale in (None, *study.instrument.responses)}
     keyed = privacy.pseudonyms(study)
-    paths, parts, found, written = export_files(study), [], [], []
-    for path in paths:
+    paths = export_files(study)
+
+    def one(path: Path) -> tuple[pl.DataFrame, set[str], dict[str, object]]:
+        """Rows, the names that have a column or a constant, and how the file is written."""
         sheet = read_export(path, study)
         place = columns_of(sheet, study)
-        parts.append(with_ages(privacy.pseudonymised(coded(sheet, place, study, codes), keyed, study, path), study))
-        found.append({*place, *constants_of(path, study)})
-        written.append(as_received(sheet, study, parts[-1].height))
+        part = with_ages(privacy.pseudonymised(coded(sheet, place, study, codes), keyed, study, path), study)
+        how = as_received(sheet, study, part.height)
         sheet.close()
+        return part, {*place, *constants_of(path, study)}, how
+
+    # Two files at a time: one in Polars, which needs no interpreter, while the other is in Python. The first file in
+    # order that cannot be read ends the run, as one at a time.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        parts, found, written = map(list, zip(*pool.map(one, paths), strict=True))
     check_files(paths, found, study)
     labels = file_labels.labels(paths, study)
     shown = sorted((file_labels.shown(row, labels, study) for row in written), key=lambda row: row["file"])
@@ -62,51 +71,67 @@ def coded(sheet: Sheet, place: dict[str, int], study: Loaded, codes: dict[str | 
     """
     constants = constants_of(sheet.path, study)
     missing = {value.strip().lower() for value in study.exports.missing_values}
-    rows = sheet.rows
-    if missing:
-        used = [pl.col(str(k)) for k in place.values()]
-        rows = rows.with_columns(pl.when(~c.str.to_lowercase().is_in(missing)).then(c).name.keep() for c in used)
+    # An answer is held as the number of its text: each different text is looked at once.
+    present = [i for i in study.instrument.item_ids if i in place]
+    others = {str(k) for k in range(len(sheet.header))} - {str(place[i]) for i in present}
+    rows = sheet.cells.select(
+        pl.col("line").cast(pl.Int32),
+        *(_present(pl.col(str(place[f])).str.strip_chars(), missing).alias(f) for f in FIELDS if f in place),
+        *(pl.col(str(place[i])).cast(pl.Categorical).alias(i) for i in present),
+        pl.any_horizontal(pl.lit(False), *(_filled(pl.col(k)) for k in sorted(others))).alias("filled"),
+    ).collect(engine="streaming")
+    if not rows["filled"].all():
+        rows = rows.filter(pl.any_horizontal("filled", *(_filled(pl.col(i).cast(pl.String)) for i in present)))
     no_answer, unknown, code = Labels(study.exports.missing_labels), {}, {}
     for scale, known in codes.items():
         items = [i.id for i in study.instrument.items if i.response == scale and i.id in place]
-        answers = rows.select(pl.col(str(place[i])).alias(i) for i in items)
-        given = answers.unpivot().select(pl.col("value").drop_nulls().unique()).collect(engine="streaming")["value"]
-        meaning = {text: None if text in no_answer else known.of(text) for text in sorted(given)}
-        code |= dict.fromkeys(items, meaning)
-        if texts := [text for text, c in meaning.items() if c is None and text not in no_answer]:
-            of_items = rows.select("line", *(pl.col(str(place[i])).alias(i) for i in items))
-            unknown[scale] = _cells_with(texts, of_items)
+        texts_of = {n: text for i in items for n, text in _numbers(rows[i])}
+        none = {text for text in texts_of.values() if text == "" or text.lower() in missing or text in no_answer}
+        meaning = {text: None if text in none else known.of(text) for text in sorted(set(texts_of.values()))}
+        code |= dict.fromkeys(items, _by_number({n: meaning[text] for n, text in texts_of.items()}))
+        if texts := [text for text, c in meaning.items() if c is None and text not in none]:
+            unknown[scale] = _cells_with(texts, rows.select("line", *items))
     if unknown:
         privacy.refuse_in_answers(pl.concat(unknown.values()), sheet.path)
         raise _unknown_labels(unknown, sheet, study, codes)
     return rows.select(
         pl.lit(file_labels.name_of(sheet.path, study)).alias("file"),
-        pl.col("line").cast(pl.Int32),
+        "line",
+        *(pl.col(f) if f in place else pl.lit(constants.get(f), pl.String).alias(f) for f in FIELDS),
         *(
-            pl.col(str(place[f])).alias(f) if f in place else pl.lit(constants.get(f), pl.String).alias(f)
-            for f in FIELDS
-        ),
-        *(
-            _coded(pl.col(str(place[i])), code[i]).alias(i) if i in place else pl.lit(None, pl.Int8).alias(i)
+            pl.lit(code[i]).gather(pl.col(i).to_physical()).alias(i) if i in place else pl.lit(None, pl.Int8).alias(i)
             for i in study.instrument.item_ids
         ),
-    ).collect(engine="streaming")
+    )
 
 
-def _coded(text: pl.Expr, code: dict[str, int | None]) -> pl.Expr:
-    """Codes of texts, all of which must be in ``code``."""
-    if not code:  # Polars 2.1 gives back text, whatever type is asked for, when there is nothing to replace
-        return pl.lit(None, pl.Int8)
-    return text.replace_strict(code, return_dtype=pl.Int8)
+def _present(text: pl.Expr, missing: set[str]) -> pl.Expr:
+    """``text``, null where it is empty or one of ``missing`` after case is taken away."""
+    return pl.when(~text.str.to_lowercase().is_in({"", *missing})).then(text)
 
 
-def _cells_with(texts: list[str], answers: pl.LazyFrame) -> pl.DataFrame:
+def _filled(cell: pl.Expr) -> pl.Expr:
+    return (cell.str.strip_chars() != "").fill_null(False)
+
+
+def _numbers(answers: pl.Series) -> Iterator[tuple[int, str]]:
+    """The numbers that Polars holds the texts of a categorical column as, and these texts, trimmed."""
+    given = answers.drop_nulls().unique()
+    return zip(given.to_physical(), given.cast(pl.String).str.strip_chars(), strict=True)
+
+
+def _by_number(code: dict[int, int | None]) -> pl.Series:
+    """Codes at the places of their numbers."""
+    return pl.Series([code.get(n) for n in range(max(code, default=0) + 1)], dtype=pl.Int8)
+
+
+def _cells_with(texts: list[str], answers: pl.DataFrame) -> pl.DataFrame:
     """The cells that hold one of ``texts``: ``line``, ``item``, ``label``."""
     return (
-        answers.unpivot(index="line", variable_name="item", value_name="label")
+        answers.with_columns(pl.exclude("line").cast(pl.String).str.strip_chars())
+        .unpivot(index="line", variable_name="item", value_name="label")
         .filter(pl.col("label").is_in(texts))
         .select("line", "item", "label")
-        .collect(engine="streaming")
         .sort("line", "item")
     )
 

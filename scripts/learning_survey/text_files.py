@@ -24,7 +24,7 @@ from learning_survey.errors import FREE, SurveyError, system_reason
 from learning_survey.kinds import SAVE_AGAIN
 from learning_survey.rectangle import NAMES, check
 
-BLOCK = 1 << 24  # bytes looked at together
+BLOCK = 1 << 20  # bytes looked at together, few enough to stay in the processor's cache
 HELD = 1 << 26  # bytes of converted text that stay in memory
 LOOK = 1 << 20  # characters from which delimiter and quotation mark are found
 DELIMITERS = {name: mark for mark, name in NAMES.items()}
@@ -128,12 +128,14 @@ def _put(file: IO[bytes], part: bytes) -> None:
 
 def _line_ends(text: Text) -> None:
     """Find the line ends outside quotation marks; turn bare CR into LF."""
+    if not any(b"\r" in block for block in text.blocks()):
+        text.line_end = "LF" if any(b"\n" in block for block in text.blocks()) else "none"
+        return
     crs = lfs = pairs = 0
     last = b""
     for block in text.blocks():
-        if b"\r" in block or last == b"\r":
-            crs += block.count(b"\r")
-            pairs += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
+        crs += block.count(b"\r")
+        pairs += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
         lfs += block.count(b"\n")
         last = block[-1:]
     if crs and (crs != pairs or lfs != pairs):  # some may be inside cells
@@ -209,8 +211,9 @@ def _quoting(text: Text, stated: str | None, known: list[str]) -> None:
         )
     if len(head) >= LOOK - 4096:  # the last row may be cut
         head = head[: max(head.rfind("\n"), head.rfind("\r"), 0) + 1] or head
+    choices = [mark for mark in choices if mark in head] or choices[:1]
     widths = {}
-    for quote in ('"', "'"):
+    for quote in ('"', "'") if head.lstrip().startswith("'") else ('"',):
         read = {mark: rows for mark in choices if (rows := _rows(head, mark, quote))}
         if quote == "'":
             read = {mark: rows for mark, rows in read.items() if _in_marks(head, rows[0], mark)}
@@ -308,7 +311,7 @@ def scan(text: Text, width: int, records: int, lines: int) -> pl.LazyFrame:
         row_index_offset=records + 1,
     )
     try:
-        rows.head(1).collect()
+        rows.head(1).collect(engine="streaming")
     except pl.exceptions.NoDataError:
         return pl.LazyFrame(schema={"line": pl.UInt32} | {str(k): pl.String for k in range(width)})
     except pl.exceptions.PolarsError as error:

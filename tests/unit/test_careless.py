@@ -195,3 +195,27 @@ def test_what_cannot_be_computed_is_null(tmp_path):
     assert kept.height == 15 and flags["mahalanobis"].null_count() == flags["even_odd"].null_count() == 15
     assert flags["seconds_per_item"].null_count() == 15
     schema("flags", small.load().instrument).validate(flags)
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_blocks_of_rows_give_what_all_rows_together_give(survey, monkeypatch, block):
+    def gaps(frame):
+        items = [c for c in frame.columns if c.startswith("d")]
+        return frame.with_columns(
+            pl.when((pl.int_range(pl.len()) + k) % 11 > 0).then(pl.col(i)).alias(i) for k, i in enumerate(items)
+        )
+
+    whole, kept = run(survey, gaps)
+    tables = [table(survey, name) for name in ("careless", "sensitivity")]
+    monkeypatch.setattr(careless, "BLOCK", block)
+    parts, same = run(survey, gaps)
+    assert same.equals(kept)
+    for column in whole.columns:
+        a, b = whole[column], parts[column]
+        assert np.allclose(a.drop_nulls(), b.drop_nulls(), rtol=1e-9, atol=1e-12) if a.dtype.is_float() else a.equals(b)
+        assert a.is_null().equals(b.is_null())
+    for name, before in zip(("careless", "sensitivity"), tables, strict=True):
+        after = table(survey, name)
+        assert after.select(pl.exclude(pl.Float64)).equals(before.select(pl.exclude(pl.Float64)))
+        for column in before.select(pl.col(pl.Float64)).columns:
+            assert np.allclose(before[column].to_numpy(), after[column].to_numpy(), rtol=1e-8, equal_nan=True)

@@ -394,13 +394,20 @@ def test_a_file_of_another_study_is_refused(survey, tmp_path):
 def test_the_recount_sees_a_lost_row_and_a_changed_answer():
     before = pl.DataFrame({"file": ["a"] * 3, "line": [2, 3, 4], "i": [1, 2, 3]})
     gone = pl.DataFrame({"file": ["a"], "line": [3], "action": ["drop_row"]})
-    conserved(before, before[[0, 2]], gone, ["i"])
+    conserved(before.lazy(), before[[0, 2]], gone, ["i"])
     with pytest.raises(AssertionError, match="rows are not conserved"):
-        conserved(before, before[[0]], gone, ["i"])
+        conserved(before.lazy(), before[[0]], gone, ["i"])
     with pytest.raises(AssertionError, match="rows are not conserved"):
-        conserved(before, before, gone, ["i"])
+        conserved(before.lazy(), before, gone, ["i"])
     with pytest.raises(AssertionError, match="answers have changed"):
-        conserved(before, before[[0, 2]].with_columns(pl.Series("i", [1, 2])), gone, ["i"])
+        conserved(before.lazy(), before[[0, 2]].with_columns(pl.Series("i", [1, 2])), gone, ["i"])
+    # A row is known by its file and its line together.
+    two = pl.DataFrame({"file": ["a", "a", "b", "b"], "line": [2, 3, 2, 3], "i": [1, 2, 3, 4]})
+    gone = pl.DataFrame({"file": ["b"], "line": [2], "action": ["drop_row"]})
+    conserved(two.lazy(), two[[0, 1, 3]], gone, ["i"])
+    for wrong in (two[[1, 2, 3]], two[[0, 1, 3]].with_columns(file=pl.lit("c")), two[[3, 1, 0]]):
+        with pytest.raises(AssertionError):
+            conserved(two.lazy(), wrong, gone, ["i"])
 
 
 @given(

@@ -190,7 +190,7 @@ def test_a_full_disk_while_converting_is_a_clear_error(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_blocks_may_end_anywhere(tmp_path, monkeypatch, size):
-    """Converted text is looked at in blocks; the first one must hold the headers, as the first 16 MiB do."""
+    """Converted text is looked at in blocks; the first one must hold the headers, as the first MiB does."""
     content = 'id;a\r1;"x\r\ny"\r\n2;"p""q"\n3;é\r'
     path = tmp_path / "e.csv"
     path.write_bytes(content.encode("utf-16"))
