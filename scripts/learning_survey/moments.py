@@ -15,6 +15,7 @@ held against each other.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,12 +136,6 @@ class Moments:
             return Pooled(self.variables, *(a.sum(axis=0) for a in (self.n, self.s, self.q, self.c)))
         return Pooled(self.variables, *(np.tensordot(weights, a, axes=1) for a in (self.n, self.s, self.q, self.c)))
 
-    def resampled(self, draws: int, seed: int) -> Pooled:
-        """``draws`` bootstrap resamples of whole clusters."""
-        size = len(self.clusters)
-        weights = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), size=draws)
-        return self.pooled(weights.astype(float))
-
     def save(self, path: Path) -> None:
         _write(path, self, {})
 
@@ -165,8 +160,10 @@ def load_groups(path: Path) -> dict[str, Moments]:
 
 def _write(path: Path, m: Moments, more: dict[str, NDArray[np.str_]]) -> None:
     names = {"variables": np.array(m.variables, dtype=str), "clusters": np.array(m.clusters, dtype=str)}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
+    content = io.BytesIO()  # on a full disk savez would print a traceback of its own
+    np.savez(content, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def _read(path: Path, *more: str) -> tuple[Moments, *tuple[NDArray[np.str_], ...]]:
