@@ -22,15 +22,26 @@ MOST = 200
 """With more clusters than this, random groups of clusters are left out instead, so that cost stays bounded."""
 
 
+def coarse(moments: Moments, seed: int) -> Moments:
+    """The moments in at most ``MOST`` clusters: as they are, or in random groups of clusters."""
+    count = len(moments.clusters)
+    if count <= MOST:
+        return moments
+    group = np.random.default_rng(seed).permutation(count) % MOST
+    return moments.summed([f"{g:03d}" for g in group])
+
+
 def leave_one_out(moments: Moments, seed: int) -> Pooled:
     """The pooled moments without each cluster in turn, stacked (G, p, p); G is at most ``MOST``."""
-    count = len(moments.clusters)
-    group = np.arange(count)
-    if count > MOST:
-        group = np.random.default_rng(seed).permutation(count) % MOST
-    total = moments.pooled()
-    left_out = moments.pooled((np.arange(min(count, MOST))[:, None] == group).astype(float))
-    return Pooled(moments.variables, *(getattr(total, a) - getattr(left_out, a) for a in ("n", "s", "q", "c")))
+    left_out, total = coarse(moments, seed), moments.pooled()
+    return Pooled(moments.variables, *(getattr(total, a) - getattr(left_out, a) for a in "nsqc"))
+
+
+def covariance(replicates: Array) -> Array:
+    """Jackknife covariance (k, k) of k estimates from their values without each cluster (G, k)."""
+    count = len(replicates)
+    deviation = replicates - replicates.mean(axis=0)
+    return (count - 1) / count * deviation.T @ deviation
 
 
 def interval(
@@ -57,27 +68,31 @@ def interval(
 
 def require_variance(pooled: Pooled, kind: str, where: object) -> None:
     """Raise SurveyError unless every variable varies and every pair was answered together by two students or more."""
+    found = fault(pooled, kind)
+    if found:
+        raise SurveyError(found[0], where=where, remedy=found[1])
+
+
+def fault(pooled: Pooled, kind: str) -> tuple[str, str] | None:
+    """What makes correlations impossible, with the variables' names, and its remedy; None where nothing does."""
     at_fault = [name for name, n in zip(pooled.variables, pooled.count, strict=True) if n < 2]
     if at_fault:
-        raise SurveyError(
-            f"fewer than two answers to {kind} {', '.join(at_fault)}",
-            where=where,
-            remedy="Check the column map and the exclusions, or take the item out of the instrument.",
-        )
+        remedy = "Check the column map and the exclusions, or take the item out of the instrument."
+        return f"fewer than two answers to {kind} {', '.join(at_fault)}", remedy
     centred = np.diagonal(pooled.q - pooled.s**2 / np.maximum(pooled.n, 1))
     at_fault = [v for v, x, q in zip(pooled.variables, centred, np.diagonal(pooled.q), strict=True) if x <= 1e-12 * q]
     if at_fault:
-        raise SurveyError(
+        remedy = "Check the column map and the labels, or take the item out of the instrument."
+        return (
             f"every student has the same value for {kind} {', '.join(at_fault)}; it correlates with nothing",
-            where=where,
-            remedy="Check the column map and the labels, or take the item out of the instrument.",
+            remedy,
         )
     with np.errstate(all="ignore"):
         unknown = np.argwhere(~np.isfinite(pooled.cor()))
     if len(unknown):
         a, b = (pooled.variables[i] for i in unknown[0])
-        raise SurveyError(
+        return (
             f"the correlation of {kind} {a} with {b} cannot be computed: too few students answered both",
-            where=where,
-            remedy="Items must have been put to the same students.",
+            "Items must have been put to the same students.",
         )
+    return None
