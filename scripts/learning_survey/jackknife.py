@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 MOST = 200
 """With more clusters than this, random groups of clusters are left out instead, so that cost stays bounded."""
 
+LOG_SCALE = (lambda x: np.log(1 - x), lambda y: 1 - np.exp(y))
+"""For ``interval``: the scale log(1 - x), on which reliabilities are nearer to normal, and the way back."""
+
 
 def coarse(moments: Moments, seed: int) -> Moments:
     """The moments in at most ``MOST`` clusters: as they are, or in random groups of clusters."""
@@ -50,17 +53,25 @@ def interval(
     level: float,
     to: Callable[[Array], Array] = np.asarray,
     back: Callable[[Array], Array] = np.asarray,
+    *,
+    unbiased: bool = False,
 ) -> tuple[Array, Array]:
     """Lower and upper limits, shaped as ``estimate``, from ``replicates`` with one more leading axis (G).
 
     ``to`` takes estimates to a scale on which they are nearer to normal, ``back`` returns; either may reverse order.
+    ``unbiased`` centres the interval on the jackknife's own estimate, G t - (G-1) mean t_g (Quenouille 1956, Biometrika
+    43, 353-360), from which a bias that falls with the number of clusters is gone.
     NaN with fewer than two clusters, or where an estimate or replicate is not a finite number on that scale.
     """
+    if len(replicates) < 2:
+        return np.full(np.shape(estimate), np.nan), np.full(np.shape(estimate), np.nan)
     with np.errstate(all="ignore"):
         centre, moved = to(np.asarray(estimate, float)), to(replicates)
         count = len(moved)
         error = np.sqrt((count - 1) / count * ((moved - moved.mean(axis=0)) ** 2).sum(axis=0))
         half = t_quantile(count - 1, level) * error
+        if unbiased:
+            centre = count * centre - (count - 1) * moved.mean(axis=0)
         limits = np.stack([back(centre - half), back(centre + half)])
     limits = np.where(np.isfinite(limits).all(axis=0), limits, np.nan)
     return np.minimum(*limits), np.maximum(*limits)

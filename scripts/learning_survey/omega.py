@@ -76,11 +76,13 @@ def general_factor(
                 rotation.target(np.where(key, np.nan, 0.0)),
                 oblique=True,
                 start=start,
-                tolerance=1e-5 if like is None else 1e-3,
+                tolerance=1e-5 if like is None else 1e-4,
             )
         good = known & found.converged[..., None, None]
-        pattern = np.where(good, found.pattern, np.nan)
-        return schmid_leiman(pattern, np.where(good, found.phi, np.nan)), pattern
+        sign = np.where(found.pattern.sum(axis=-2, keepdims=True) < 0, -1.0, 1.0)
+        pattern = np.where(good, found.pattern * sign, np.nan)
+        phi = np.where(good, found.phi * sign * np.swapaxes(sign, -1, -2), np.nan)
+        return schmid_leiman(pattern, phi), pattern
 
 
 def promax_pattern(R: Array, psi: Array, k: int) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from learning_survey import alpha_equality, bootstrap, error_by_band, omega, two_level
 from learning_survey import reliability as of
-from learning_survey.jackknife import fault, interval, leave_one_out, require_variance
+from learning_survey.jackknife import LOG_SCALE, fault, interval, leave_one_out, require_variance
 from learning_survey.moments import Moments, Pooled, load_groups
 from learning_survey.schemas import TABLES
 from learning_survey.students import Students
@@ -207,7 +206,8 @@ class Sample:
         (general, specific, ecv), (generals, _, _) = (
             omega.shares(found, R, at) for found, R in zip(self.general, self.correlations, strict=True)
         )
-        row |= _columns("omega_hierarchical", general, generals, level)
+        low, high = interval(general, generals, level, *LOG_SCALE, unbiased=True)
+        row |= Estimate(float(general), max(float(low), 0.0), float(high)).columns("omega_hierarchical")
         return row | {"omega_specific": float(specific), "ecv": float(ecv)}
 
 
@@ -222,8 +222,7 @@ def _proper(R: Array) -> bool:
 
 def _columns(name: str, estimate: Array, replicates: Array, level: float) -> dict[str, float]:
     """An estimate and its interval, found on the scale log(1 - x), on which alpha is nearer to normal."""
-    to: Callable[[Array], Array] = lambda x: np.log(1 - x)  # noqa: E731
-    low, high = interval(estimate, replicates, level, to, lambda y: 1 - np.exp(y))
+    low, high = interval(estimate, replicates, level, *LOG_SCALE)
     return Estimate(float(estimate), float(low), float(high)).columns(name)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import schools
-from learning_survey.jackknife import coarse, interval
+from learning_survey.jackknife import LOG_SCALE, coarse, interval
 from learning_survey.moments import Moments
 from learning_survey.omega import omega_raw
 from learning_survey.reliability import alpha
@@ -88,7 +88,7 @@ def _alpha(C: Array) -> Array:
 
 
 def _estimate(value: Array, again: Array, level: float) -> Estimate:
-    low, high = interval(value, again, level, lambda x: np.log(1 - x), lambda y: 1 - np.exp(y))
+    low, high = interval(value, again, level, *LOG_SCALE)
     return Estimate(float(value), float(low), float(high))
 
 

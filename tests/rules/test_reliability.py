@@ -64,7 +64,8 @@ def test_too_few_students_keep_rows_and_lose_numbers(tmp_path):
     assert run_step("reliability", survey) == (0, "")
     alpha, items = read(survey.tables, "reliability.alpha"), read(survey.tables, "reliability.items")
     assert (len(alpha), len(items)) == (5, 32)
-    assert alpha.drop(columns=["scale", "label", "n_items"]).isna().all(axis=None)
+    assert alpha.drop(columns=["scale", "label", "n_items", "note"]).isna().all(axis=None)
+    assert (alpha["note"] == "fewer than 31 students").all()
     assert items.drop(columns=["scale", "item"]).isna().all(axis=None)
 
 
