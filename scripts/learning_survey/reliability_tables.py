@@ -206,8 +206,8 @@ class Sample:
         (general, specific, ecv), (generals, _, _) = (
             omega.shares(found, R, at) for found, R in zip(self.general, self.correlations, strict=True)
         )
-        low, high = interval(general, generals, level, *LOG_SCALE, unbiased=True)
-        row |= Estimate(float(general), max(float(low), 0.0), float(high)).columns("omega_hierarchical")
+        low, high = np.clip(interval(general, generals, level, unbiased=True), 0, 1)
+        row |= Estimate(float(general), float(low), float(high)).columns("omega_hierarchical")
         return row | {"omega_specific": float(specific), "ecv": float(ecv)}
 
 

@@ -7,6 +7,7 @@ bivariate normal densities, so they are free of sampling.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -161,8 +162,8 @@ def estimates(drawn: Drawn, true: Truth, seed: int) -> dict[str, Estimate]:
     return result
 
 
-def _log_interval(value: Array, again: Array, *, unbiased: bool = False) -> Estimate:
-    low, high = interval(value, again, LEVEL, *LOG_SCALE, unbiased=unbiased)
+def _log_interval(value: Array, again: Array) -> Estimate:
+    low, high = interval(value, again, LEVEL, *LOG_SCALE)
     return Estimate(float(value), float(low), float(high))
 
 
@@ -176,11 +177,9 @@ def _omegas(moments: Moments, seed: int) -> dict[str, Estimate]:
     key = omega.matched(omega.promax_pattern(R, psi, DIMENSIONS), KEY)
     found, pattern = omega.general_factor(R, DIMENSIONS, psi, key)
     drawn, _ = omega.general_factor(again, DIMENSIONS, without, key, like=pattern)
-    everything = slice(None)
-    result["omega hierarchical of all items"] = _log_interval(
-        omega.shares(found, R, everything)[0], omega.shares(drawn, again, everything)[0], unbiased=True
-    )
-    return result
+    value, values = (omega.shares(g, r, slice(None))[0] for g, r in ((found, R), (drawn, again)))
+    low, high = interval(value, values, LEVEL, unbiased=True)
+    return result | {"omega hierarchical of all items": Estimate(float(value), float(low), float(high))}
 
 
 def _loadings(moments: Moments, true: Truth, seed: int) -> dict[str, Estimate]:
@@ -218,28 +217,40 @@ def rejections(drawn: Drawn, seed: int) -> dict[str, bool]:
 # ---------------------------------------------------------------- many samples
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What one sample gave: intervals by name, and by name whether a test found a difference that is not there."""
+
+    intervals: dict[str, Estimate]
+    rejected: dict[str, bool]
+
+
+def outcome(seed: int, true: Truth) -> Outcome:
+    """One sample, drawn by ``seed`` alone."""
+    drawn = draw(np.random.default_rng(seed))
+    return Outcome(estimates(drawn, true, seed), rejections(drawn, seed))
+
+
 @dataclass
 class Coverage:
-    """How many intervals held the truth, lay below it and above it, by name; how many tests found a difference."""
+    """How many intervals held the truth and how many lay below it, by name; how many tests found a difference."""
 
     true: Truth
     samples: int = 0
-    held: dict[str, int] = field(default_factory=dict)
-    below: dict[str, int] = field(default_factory=dict)
-    width: dict[str, float] = field(default_factory=dict)
-    found: dict[str, int] = field(default_factory=dict)
+    held: Counter[str] = field(default_factory=Counter)
+    below: Counter[str] = field(default_factory=Counter)
+    width: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    found: Counter[str] = field(default_factory=Counter)
 
-    def add(self, seed: int) -> None:
-        """One sample more; its draws depend on ``seed`` alone."""
-        drawn = draw(np.random.default_rng(seed))
+    def add(self, one: Outcome) -> None:
         self.samples += 1
-        for name, e in estimates(drawn, self.true, seed).items():
+        for name, e in one.intervals.items():
             true = self.true.values[name]
-            self.held[name] = self.held.get(name, 0) + (e.low <= true <= e.high)
-            self.below[name] = self.below.get(name, 0) + (e.high < true)
-            self.width[name] = self.width.get(name, 0.0) + (e.high - e.low)
-        for name, rejected in rejections(drawn, seed).items():
-            self.found[name] = self.found.get(name, 0) + bool(rejected)
+            self.held[name] += e.low <= true <= e.high
+            self.below[name] += e.high < true
+            self.width[name] += e.high - e.low
+        for name, rejected in one.rejected.items():
+            self.found[name] += bool(rejected)
 
     def rows(self) -> list[tuple[str, float, float, float, float]]:
         """Name, truth, share held, share below and mean width; the loadings are one row, the mean over all of them."""
