@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from conftest import ROOT
 from golden_values import answers, golden, matrix, moments
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learning_survey import jackknife, minres, omega, reliability
@@ -105,7 +105,6 @@ def test_alpha_of_one_gender_agrees_with_psych_from_moments_by_group(gender):
 
 
 @given(st.lists(st.floats(0.2, 0.95), min_size=3, max_size=8))
-@settings(max_examples=60, deadline=None)
 def test_omega_of_one_factor_is_the_share_of_the_sum_that_the_factor_explains(loadings):
     R = one_factor(loadings)
     total, psi = omega.omega_total(R)
