@@ -16,13 +16,13 @@ from surveys import Survey
 from learning_survey import cli
 from learning_survey.config import Loaded
 from learning_survey.moments import save_groups
-from learning_survey.score import moments_of
+from learning_survey.score import moments_of, pairs_of
 
 
 def write_processed(
     study: Loaded, folder: Path, items: np.ndarray, cluster: np.ndarray, **groupings: np.ndarray
 ) -> None:
-    """``scores.parquet`` and ``moments*.npz`` of scored answers (N × items, NaN where there is none).
+    """``scores.parquet``, ``moments*.npz`` and ``pairs.npz`` of scored answers (N × items, NaN where there is none).
 
     ``groupings`` may hold ``group`` and ``gender``, an id or None for each row.
     """
@@ -47,6 +47,7 @@ def write_processed(
     moments.save(folder / "moments.npz")
     for grouping, groups in grouped.items():
         save_groups(groups, instrument.item_ids, folder / f"moments_{grouping}.npz")
+    pairs_of(frame, instrument, study.seed).save(folder / "pairs.npz")
 
 
 def process(survey: Survey) -> None:

@@ -527,7 +527,8 @@ class Study(Strict):
             "schools": self.schools,
             "inspection": self.inspection,
         }
-        return ["describe", "reliability", "missing", "factors"] + [name for name, plan in optional.items() if plan]
+        always = ["describe", "reliability", "missing", "polychoric", "factors"]
+        return always + [name for name, plan in optional.items() if plan]
 
     @property
     def cohort(self) -> str:

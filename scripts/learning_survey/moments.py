@@ -136,12 +136,6 @@ class Moments:
             return Pooled(self.variables, *(a.sum(axis=0) for a in (self.n, self.s, self.q, self.c)))
         return Pooled(self.variables, *(np.tensordot(weights, a, axes=1) for a in (self.n, self.s, self.q, self.c)))
 
-    def resampled(self, draws: int, seed: int) -> Pooled:
-        """``draws`` bootstrap resamples of whole clusters."""
-        size = len(self.clusters)
-        weights = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), size=draws)
-        return self.pooled(weights.astype(float))
-
     def save(self, path: Path) -> None:
         _write(path, self, {})
 

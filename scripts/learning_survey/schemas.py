@@ -432,6 +432,44 @@ TABLES: dict[str, Table] = {
             "alpha_fiml_difference": Column("alpha", "full information minus reported"),
         },
     ),
+    # ------------------------------------------------------------ polychoric
+    "polychoric.correlations": Table(
+        "Polychoric correlations of items, one row per pair. Items stand in the direction of their dimension.",
+        {
+            "item_a": _key("first item"),
+            "item_b": _key("second item"),
+            "n": _n("students who answered both"),
+            **_estimate("r", "loading", "polychoric correlation"),
+            "se": Column("statistic", "standard error of r, clustered by school; null where r is -1 or 1"),
+            "se_independent": Column("statistic", "standard error of r as if students were independent"),
+        },
+    ),
+    "polychoric.thresholds": Table(
+        "Where items cut the normal variable behind them: one row per item and threshold between codes in use.",
+        {
+            "item": _key("item"),
+            "position": _key("position of the threshold, from 1"),
+            "code_below": Column("id", "highest code in use below it"),
+            "code_above": Column("id", "lowest code in use above it"),
+            "n": _n(),
+            "threshold": Column("statistic", "normal quantile of the share of answers below it"),
+            "se": Column("statistic", "standard error, clustered by school"),
+            "se_independent": Column("statistic", "standard error as if students were independent"),
+        },
+    ),
+    "polychoric.matrix": Table(
+        "Whether the polychoric correlations, estimated pair by pair, fit together as one matrix.",
+        {
+            "matrix": _key("items"),
+            "n_items": Column("count", "items"),
+            "n": _n("students who answered both, in the pair with the fewest"),
+            "positive_definite": Column("flag", "whether every eigenvalue is .000001 or more"),
+            "smallest_eigenvalue": Column("statistic", "smallest eigenvalue"),
+            "largest_change": Column(
+                "loading", "largest change to a correlation in what is used instead; 0 where it fits"
+            ),
+        },
+    ),
     # ------------------------------------------------------------ factors
     "factors.adequacy": Table(
         "Whether a matrix can be factored: one row per matrix and statistic.",

@@ -1,4 +1,4 @@
-"""Items in one direction, dimension scores, bands and moments by cluster and group."""
+"""Items in one direction, dimension scores, bands, and moments and two-way tables by cluster and group."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from learning_survey import people
 from learning_survey.errors import SurveyError
+from learning_survey.jackknife import MOST
 from learning_survey.moments import Moments, save_groups
+from learning_survey.two_way import TwoWay, choices
 
 if TYPE_CHECKING:
     from learning_survey.config import Instrument, Loaded
@@ -22,7 +24,7 @@ EXACT = 1e-9  # a mean such as 2.6 = 13 / 5 may fall short of its cut point by a
 
 
 def score(study: Loaded, clean: Path, out: Path) -> None:
-    """Write ``scores.parquet`` and ``moments*.npz`` (see docs/conventions.md) to ``out``.
+    """Write ``scores.parquet``, ``moments*.npz`` and ``pairs.npz`` (see docs/conventions.md) to ``out``.
 
     Raises SurveyError when ``clean`` is not a file of the step 'clean'.
     """
@@ -42,6 +44,7 @@ def score(study: Loaded, clean: Path, out: Path) -> None:
     moments.save(out / "moments.npz")
     for grouping, groups in grouped.items():
         save_groups(groups, instrument.item_ids, out / f"moments_{grouping}.npz")
+    pairs_of(scores, instrument, study.seed).save(out / "pairs.npz")
 
 
 def scored(frame: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
@@ -117,6 +120,23 @@ def moments_of(
         for grouping, found in by_group.items()
     }
     return Moments.joined(parts), grouped
+
+
+def pairs_of(scores: pl.DataFrame, instrument: Instrument, seed: int) -> TwoWay:
+    """Two-way tables of the items by cluster, group and gender.
+
+    More than ``jackknife.MOST`` clusters are put into that many random groups of clusters, drawn with ``seed``, so that
+    the tables do not grow with the number of schools. A student without a group or gender is in cells without one.
+    """
+    labels = scores["cluster"].unique().sort()
+    cells = scores.select("cluster", *GROUPINGS).fill_null("")
+    if len(labels) > MOST:
+        group = np.random.default_rng(seed).permutation(len(labels)) % MOST
+        names = pl.Series([f"R{g + 1:03d}" for g in group])
+        cells = cells.with_columns(pl.col("cluster").replace_strict(labels, names))
+    codes = [instrument.response_of(i).codes for i in instrument.item_ids]
+    x = choices(scores.select(pl.col(instrument.item_ids).fill_null(float("nan"))).to_numpy(), codes)
+    return TwoWay.of(x, instrument.item_ids, codes, cells.to_numpy().astype(str))
 
 
 def band_of(scores: ArrayLike, instrument: Instrument) -> NDArray[np.int64]:

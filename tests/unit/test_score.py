@@ -16,7 +16,8 @@ from learning_survey import score as module
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments, load_groups
-from learning_survey.score import band_of, clusters, is_high, moments_of, scored
+from learning_survey.score import band_of, clusters, is_high, moments_of, pairs_of, scored
+from learning_survey.two_way import TwoWay
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +193,30 @@ def test_a_file_of_another_study_is_refused(survey, tmp_path):
         with pytest.raises(SurveyError, match="not the cleaned data of this study"):
             module.score(survey.load(), path, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["other.parquet"]
+
+
+# ---------------------------------------------------------------- two-way tables
+
+
+def test_two_way_tables_are_those_of_the_scored_items(survey):
+    study = survey.load()
+    scores = pl.read_parquet(survey.processed / "scores.parquet")
+    tables = pairs_of(scores, study.instrument, study.seed)
+    saved = TwoWay.load(survey.processed / "pairs.npz")
+    np.testing.assert_array_equal(tables.pairs, saved.pairs)
+    assert saved.by("cluster")[0] == scores["cluster"].unique().sort().to_list()
+    assert saved.by("gender")[0] == scores["gender"].drop_nulls().unique().sort().to_list()
+    a, b = (scores[i].to_pandas() for i in study.instrument.item_ids[:2])
+    np.testing.assert_array_equal(saved.pooled().pairs[0], pd.crosstab(a, b))
+
+
+def test_many_clusters_are_put_into_groups_of_clusters(survey, monkeypatch):
+    study = survey.load()
+    scores = pl.read_parquet(survey.processed / "scores.parquet")
+    whole = pairs_of(scores, study.instrument, study.seed)
+    monkeypatch.setattr(module, "MOST", 3)
+    grouped = pairs_of(scores, study.instrument, study.seed)
+    assert grouped.by("cluster")[0] == ["R001", "R002", "R003"]
+    np.testing.assert_array_equal(grouped.pooled().pairs, whole.pooled().pairs)
+    students = grouped.by("cluster")[1].items.sum(axis=-1).max(axis=-1)
+    assert (students > 0).all() and students.sum() <= len(scores)

@@ -1,6 +1,6 @@
 rule score:
     message:
-        "score dimensions and sum moments by school, key stage and gender"
+        "score dimensions and sum moments and two-way tables by school, key stage and gender"
     input:
         clean=f"{PROCESSED}/clean.parquet",
         code=code("score"),
@@ -9,6 +9,7 @@ rule score:
         moments=f"{PROCESSED}/moments.npz",
         by_group=f"{PROCESSED}/moments_group.npz",
         by_gender=f"{PROCESSED}/moments_gender.npz",
+        pairs=f"{PROCESSED}/pairs.npz",
     params:
         settings=settings("resampling", "schools"),
         lock=LOCK,
