@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import minres, rotation
+from learning_survey.jackknife import interval
 from learning_survey.schmid_leiman import SchmidLeiman, schmid_leiman
+from learning_survey.uncertainty import Estimate
 
 Array = NDArray[np.float64]
 
@@ -96,6 +98,25 @@ def matched(pattern: Array, key: Array) -> Array:
 
     strength = (pattern**2).T @ key.astype(float)
     return key[:, linear_sum_assignment(-strength)[1]]
+
+
+def hierarchical(
+    found: SchmidLeiman, R: Array, again: SchmidLeiman, drawn: Array, *, at: list[int], level: float
+) -> Estimate:
+    """Omega hierarchical of the sum of the items ``at``, with an interval from resamples (``again``, of ``drawn``).
+
+    The interval is found for its root, with the sign that it has: the correlation of the sum with the general factor.
+    It is centred without the jackknife's bias, since errors in the factors' correlations draw general loadings down.
+    """
+    root, roots = (
+        np.where(
+            f.improper, np.nan, f.general[..., at].sum(axis=-1) / np.sqrt(r[..., at, :][..., at].sum(axis=(-2, -1)))
+        )
+        for f, r in ((found, R), (again, drawn))
+    )
+    low, high = np.clip(interval(root, roots, level, unbiased=True), -1, 1)
+    squares = sorted((float(low) ** 2, float(high) ** 2))
+    return Estimate(float(root) ** 2, 0.0 if low < 0 < high else squares[0], squares[1])
 
 
 def shares(found: SchmidLeiman, R: Array, at: list[int] | slice) -> tuple[Array, Array, Array]:

@@ -11,12 +11,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import alpha_equality, bootstrap, error_by_band, omega, two_level
+from learning_survey import alpha_equality, bootstrap, error_by_band, minres, omega, two_level
+from learning_survey import ordinal_reliability as ordinal
 from learning_survey import reliability as of
 from learning_survey.jackknife import LOG_SCALE, fault, interval, leave_one_out, require_variance
 from learning_survey.moments import Moments, Pooled, load_groups
+from learning_survey.polychoric_estimates import polychoric, square, thresholds
 from learning_survey.schemas import TABLES
 from learning_survey.students import Students
+from learning_survey.two_way import Tables, TwoWay
 from learning_survey.uncertainty import NAN, Estimate, holm, withhold
 
 if TYPE_CHECKING:
@@ -73,10 +76,11 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
     items = moments.select(study.instrument.item_ids)
     require_variance(items.pooled(), "item", path)
     students = Students.read(processed)
-    sample = Sample(items, study, *_counts(students, study))
+    pairs = TwoWay.load(processed / "pairs.npz")
+    sample = Sample(items, pairs, study, *_counts(students, study))
     rows = sample.rows()
     rows[-1]["omega_h_oblimin"] = sample.oblimin()
-    groups, equality = _by_group(study, processed, students)
+    groups, equality = _by_group(study, processed, students, pairs)
     frames = {
         "alpha": (_frame("alpha", rows), 4),
         "items": (_frame("items", sample.item_rows()), 3),
@@ -114,9 +118,10 @@ def _holm(frame: pd.DataFrame) -> Any:
 
 @dataclass(frozen=True)
 class Sample:
-    """Students whose scales are described: moments of items by cluster, how many there are, how many answered."""
+    """Students whose scales are described: moments and two-way tables of items, their number, how many answered."""
 
     moments: Moments
+    pairs: TwoWay
     study: Loaded
     students: int
     answered: dict[str, int]
@@ -135,6 +140,15 @@ class Sample:
         """Of all items (p, p), and without each cluster in turn (G, p, p); NaN where there are none."""
         with np.errstate(all="ignore"):
             return self.pooled.cor(), self.resamples.cor()
+
+    @cached_property
+    def polychoric(self) -> tuple[Tables, Array, Array]:
+        """Tables of the items that vary, their polychoric correlations (p, p), and how each cluster moves these."""
+        tables = self.pairs.pooled()
+        varied = [v for v, own in zip(tables.variables, tables.items, strict=True) if np.count_nonzero(own) > 1]
+        fit, p = polychoric(tables.select(varied)), len(varied)
+        moved, _ = fit.moved(self.pairs.by("cluster")[1].select(varied))
+        return fit.tables, fit.matrix, square(moved, p) * (1 - np.eye(p))
 
     @cached_property
     def general(self) -> tuple[SchmidLeiman, SchmidLeiman] | None:
@@ -193,6 +207,7 @@ class Sample:
             "lambda6": float(of.lambda6(of.standardised(C))),
             "split_half_max": float(of.split_half_max(of.standardised(C))),
             **(self._omega(scale, level) if proper else {}),
+            **self._ordinal(scale, level),
             "note": None if proper else "correlations not positive definite: no lambda 6, no omega",
         }
 
@@ -203,12 +218,27 @@ class Sample:
         row = _columns("omega_total", total, omega.omega_total(without, scale.factors, psi)[0], level)
         if not self.general:
             return row
-        (general, specific, ecv), (generals, _, _) = (
-            omega.shares(found, R, at) for found, R in zip(self.general, self.correlations, strict=True)
-        )
-        low, high = np.clip(interval(general, generals, level, unbiased=True), 0, 1)
-        row |= Estimate(float(general), float(low), float(high)).columns("omega_hierarchical")
+        (found, again), (R, drawn) = self.general, self.correlations
+        row |= omega.hierarchical(found, R, again, drawn, at=at, level=level).columns("omega_hierarchical")
+        _, specific, ecv = omega.shares(found, R, at)
         return row | {"omega_specific": float(specific), "ecv": float(ecv)}
+
+    def _ordinal(self, scale: Scale, level: float) -> Row:
+        tables, R, moved = self.polychoric
+        at = [tables.variables.index(item) for item in scale.items]
+        own = R[np.ix_(at, at)]
+        limits = ordinal.ordinal_alpha_interval(own, moved[:, at][:, :, at], level)
+        row: Row = Estimate(float(ordinal.ordinal_alpha(own)), *limits).columns("alpha_ordinal")
+        if not (np.isfinite(own).all() and _proper(own)):
+            return row
+        if scale.factors == 1:
+            loadings = ordinal.one_factor(own)[:, None]
+        else:
+            psi = omega.omega_total(own, scale.factors)[1]
+            loadings = minres.loadings(own, psi, scale.factors) if np.isfinite(psi).all() else own * NAN
+        return row | {
+            "omega_categorical": ordinal.categorical_omega(thresholds(tables.items[at]), loadings @ loadings.T)
+        }
 
 
 def _head(scale: Scale, answered: dict[str, int]) -> Row:
@@ -248,7 +278,7 @@ def _counts(students: Students, study: Loaded) -> tuple[int, dict[str, int]]:
 # ---------------------------------------------------------------- groups
 
 
-def _by_group(study: Loaded, processed: Path, students: Students) -> tuple[list[Row], list[Row]]:
+def _by_group(study: Loaded, processed: Path, students: Students, pairs: TwoWay) -> tuple[list[Row], list[Row]]:
     """Rows of ``groups`` and of ``equality``."""
     rows: list[Row] = []
     tests: list[Row] = []
@@ -261,18 +291,11 @@ def _by_group(study: Loaded, processed: Path, students: Students) -> tuple[list[
             moments = found.get(group)
             schools = len(moments.clusters) if moments and students.schools else NAN
             head = {"grouping": grouping.id, "group": group, "group_label": label, "n_schools": schools}
-            if moments is None:
-                rows += [head | {"scale": s.id, "label": s.label, "n": 0} for s in scales_of(study)]
+            if moments is None or n < study.min_group:
+                rows += [head | _head(scale, answered) for scale in scales_of(study)]
                 continue
-            samples[group] = Sample(moments.select(study.instrument.item_ids), study, n, answered)
-            rows += (
-                [head | row for row in samples[group].rows()]
-                if n >= study.min_group
-                else [
-                    head | {"scale": s.id, "label": s.label, "n_items": len(s.items), "n": answered[s.id]}
-                    for s in scales_of(study)
-                ]
-            )
+            samples[group] = Sample(moments, pairs.within(grouping.column, group), study, n, answered)
+            rows += [head | row for row in samples[group].rows()]
         tests += [row for scale in scales_of(study) for row in _tests(grouping.id, scale, samples, study)]
     return rows, tests
 

@@ -84,10 +84,12 @@ _RELIABILITY = {
     "feldt_ci_low": Column("alpha", "lower 95% limit by Feldt, students as if independent"),
     "feldt_ci_high": Column("alpha", "upper 95% limit by Feldt, students as if independent"),
     "alpha_std": Column("alpha", "standardised alpha, from correlations"),
+    **_estimate("alpha_ordinal", "alpha", "alpha of polychoric correlations"),
     "average_r": Column("loading", "mean correlation between items"),
     "lambda6": Column("alpha", "Guttman's lambda 6, from squared multiple correlations"),
     "split_half_max": Column("alpha", "greatest split-half reliability; empty above 16 items"),
     **_estimate("omega_total", "alpha", "McDonald's omega total"),
+    "omega_categorical": Column("alpha", "omega of the sum of ordinal answers (Green and Yang)"),
     **_estimate(
         "omega_hierarchical",
         "alpha",

@@ -177,9 +177,9 @@ def _omegas(moments: Moments, seed: int) -> dict[str, Estimate]:
     key = omega.matched(omega.promax_pattern(R, psi, DIMENSIONS), KEY)
     found, pattern = omega.general_factor(R, DIMENSIONS, psi, key)
     drawn, _ = omega.general_factor(again, DIMENSIONS, without, key, like=pattern)
-    value, values = (omega.shares(g, r, slice(None))[0] for g, r in ((found, R), (drawn, again)))
-    low, high = interval(value, values, LEVEL, unbiased=True)
-    return result | {"omega hierarchical of all items": Estimate(float(value), float(low), float(high))}
+    everything = list(range(len(NAMES)))
+    result["omega hierarchical of all items"] = omega.hierarchical(found, R, drawn, again, at=everything, level=LEVEL)
+    return result
 
 
 def _loadings(moments: Moments, true: Truth, seed: int) -> dict[str, Estimate]:

@@ -92,6 +92,11 @@ class TwoWay:
         items, pairs = (a[pick].sum(axis=0, dtype=np.int64).astype(float) for a in (self.items, self.pairs))
         return Tables(self.variables, self.codes, items, pairs)
 
+    def within(self, key: str, label: str) -> TwoWay:
+        """The cells of one cluster, group or gender; ``key`` is one of KEYS."""
+        inside = self.cells[:, KEYS.index(key)] == label
+        return TwoWay(self.variables, self.codes, self.cells[inside], self.items[inside], self.pairs[inside])
+
     def by(self, key: str, chosen: NDArray[np.bool_] | None = None) -> tuple[list[str], Tables]:
         """Labels of the clusters, groups or genders (``key`` is one of KEYS) and the sums of their cells, stacked."""
         column = self.cells[:, KEYS.index(key)]
