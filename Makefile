@@ -8,7 +8,7 @@ EXPORTS ?=
 OPTIONS ?=
 BIN := .venv/bin
 
-.PHONY: build report plan study test nightly lint format bench calibration-check lock clean help
+.PHONY: build report plan study test nightly lint format bench calibration-check simulation-check lock clean help
 
 build: .venv/ready ## set up the environment and build the studies of config/config.yaml
 	@$(BIN)/python workflow/build.py
@@ -43,6 +43,9 @@ bench: .venv/ready ## time every rule and large exports, into docs/benchmarks.md
 
 calibration-check: .venv/ready ## draw the cohort with 20 other seeds and count the targets met
 	@$(BIN)/python scripts/calibration_check.py
+
+simulation-check: .venv/ready ## draw 1,000 samples of a known population and count how often intervals hold the truth
+	@$(BIN)/python scripts/simulation_check.py --docs docs/simulation.md
 
 lock: ## work out requirements.lock and environment.yml anew
 	@$(PYTHON) -m venv .lock && .lock/bin/pip install -q uv

@@ -63,7 +63,7 @@ STEPS = {
     ),
     "score": Step(("{p}/clean.parquet",), ("{p}/scores.parquet", "{p}/moments.npz", *_BY_GROUP, "{p}/pairs.npz")),
     "describe": _analysis("describe"),
-    "reliability": _analysis("reliability", *_BY_GROUP),
+    "reliability": _analysis("reliability", *_BY_GROUP, "{p}/pairs.npz"),
     "missing": _analysis("missing"),
     "polychoric": Step(("{p}/pairs.npz",), ("{r}/tables/polychoric/*.csv",)),
     "factors": _analysis("factors", _PUBLISHED[0]),

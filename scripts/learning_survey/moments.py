@@ -15,7 +15,6 @@ held against each other.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.errors import SurveyError
-from learning_survey.tables import replacing
+from learning_survey.tables import write_arrays
 
 Array = NDArray[np.float64]
 
@@ -160,10 +159,7 @@ def load_groups(path: Path) -> dict[str, Moments]:
 
 def _write(path: Path, m: Moments, more: dict[str, NDArray[np.str_]]) -> None:
     names = {"variables": np.array(m.variables, dtype=str), "clusters": np.array(m.clusters, dtype=str)}
-    content = io.BytesIO()  # on a full disk savez would print a traceback of its own
-    np.savez(content, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
+    write_arrays(path, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
 
 
 def _read(path: Path, *more: str) -> tuple[Moments, *tuple[NDArray[np.str_], ...]]:

@@ -90,6 +90,28 @@ def _fit_indices(suffix: str, about: str) -> dict[str, Column]:
     return {name + suffix: column for name, column in columns.items()}
 
 
+_RELIABILITY = {
+    **_estimate("alpha", "alpha", "Cronbach's alpha, raw, from pairwise covariances"),
+    "boot_ci_low": Column("alpha", "lower 95% limit of alpha by bootstrap-t of schools"),
+    "boot_ci_high": Column("alpha", "upper 95% limit of alpha by bootstrap-t of schools"),
+    "feldt_ci_low": Column("alpha", "lower 95% limit by Feldt, students as if independent"),
+    "feldt_ci_high": Column("alpha", "upper 95% limit by Feldt, students as if independent"),
+    "alpha_std": Column("alpha", "standardised alpha, from correlations"),
+    **_estimate("alpha_ordinal", "alpha", "alpha of polychoric correlations"),
+    "average_r": Column("loading", "mean correlation between items"),
+    "lambda6": Column("alpha", "Guttman's lambda 6, from squared multiple correlations"),
+    "split_half_max": Column("alpha", "greatest split-half reliability; empty above 16 items"),
+    **_estimate("omega_total", "alpha", "McDonald's omega total"),
+    "omega_categorical": Column("alpha", "omega of the sum of ordinal answers (Green and Yang)"),
+    **_estimate(
+        "omega_hierarchical",
+        "alpha",
+        "share of the sum's variance from the general factor of all items (Schmid-Leiman)",
+    ),
+    "omega_specific": Column("alpha", "share of the sum's variance from the group factors beside the general one"),
+    "ecv": Column("share", "explained common variance: the general factor's share of common variance"),
+}
+
 _GROUP_MEANS = {
     "dimension": _key("dimension"),
     "group": _key("group"),
@@ -289,12 +311,68 @@ TABLES: dict[str, Table] = {
             "label": _text("scale as printed"),
             "n_items": Column("count", "items"),
             "n": _n("students with any answer to the scale"),
-            **_estimate("alpha", "alpha", "Cronbach's alpha, raw, from pairwise covariances"),
-            "feldt_ci_low": Column("alpha", "lower 95% limit by Feldt, students as if independent"),
-            "feldt_ci_high": Column("alpha", "upper 95% limit by Feldt, students as if independent"),
-            "alpha_std": Column("alpha", "standardised alpha, from correlations"),
-            "average_r": Column("loading", "mean correlation between items"),
-            **_estimate("omega_total", "alpha", "McDonald's omega total"),
+            **_RELIABILITY,
+            "omega_h_oblimin": Column(
+                "alpha", "omega hierarchical of 'all' as psych::omega has it; empty where its rotation does not end"
+            ),
+            "note": _text("why numbers are missing"),
+        },
+    ),
+    "reliability.groups": Table(
+        "The same by key stage and gender: one row per grouping, group and scale.",
+        {
+            "grouping": _key("key_stages or gender"),
+            "group": _key("level or category"),
+            "group_label": _text("as printed"),
+            "scale": _key("dimension, or 'all'"),
+            "label": _text("scale as printed"),
+            "n_items": Column("count", "items"),
+            "n": _n("students of the group with any answer to the scale"),
+            "n_schools": Column("count", "schools with students of the group"),
+            **_RELIABILITY,
+            "note": _text("why numbers are missing"),
+        },
+    ),
+    "reliability.equality": Table(
+        "Whether groups have the same alpha: one row per grouping, scale and test.",
+        {
+            "grouping": _key("key_stages or gender"),
+            "scale": _key("dimension, or 'all'"),
+            "test": _key(
+                "hakstian_whalen takes students as independent; clustered leaves out one school at a time (Wald)"
+            ),
+            "groups": Column("count", "groups compared"),
+            "statistic": Column("statistic", "chi-square, or F for the clustered test"),
+            "df1": Column("statistic", "degrees of freedom between groups"),
+            "df2": Column("statistic", "degrees of freedom of the clustered test's denominator"),
+            "p": Column("p", "p value"),
+            "p_holm": Column("p", "p after Holm's correction over the scales"),
+        },
+    ),
+    "reliability.schools": Table(
+        "Reliability within and between schools, one row per dimension.",
+        {
+            "dimension": _key("dimension"),
+            "n": _n("students with a school and a score"),
+            "n_schools": Column("count", "schools"),
+            "mean_size": Column("statistic", "students per school"),
+            **_estimate("icc1", "loading", "share of variance between schools"),
+            **_estimate("icc2", "alpha", "reliability of the mean of a school of average size"),
+            **_estimate("alpha_within", "alpha", "alpha of differences between students of one school"),
+            **_estimate("omega_within", "alpha", "omega of differences between students of one school"),
+            **_estimate("alpha_between", "alpha", "alpha of differences between schools, free of sampling of students"),
+            **_estimate("omega_between", "alpha", "omega of differences between schools, free of sampling of students"),
+        },
+    ),
+    "reliability.error_by_band": Table(
+        "Standard error of measurement of a dimension's score: one row per dimension and band, and one for 'all'.",
+        {
+            "dimension": _key("dimension"),
+            "band": _key("band, or 'all'"),
+            "band_label": _text("band as printed"),
+            "n": _n("students with a score in the band who answered every item of the dimension"),
+            "mean": Column("mean", "their mean score"),
+            **_estimate("sem", "mean", "standard error of measurement of one student's score"),
         },
     ),
     "reliability.items": Table(

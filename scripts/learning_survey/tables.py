@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from learning_survey.schemas import RANGES, TABLES, Table
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+    from numpy.typing import NDArray
 
     from learning_survey.config import Loaded
 
@@ -64,6 +66,16 @@ def _cannot_grow(path: Path) -> OSError | None:
 def write_text(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """An ``.npz`` of arrays, packed in memory: on a full disk ``savez`` would print a traceback of its own."""
+    import numpy as np
+
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from learning_survey.errors import SurveyError
 from learning_survey.jackknife import MOST
-from learning_survey.tables import replacing
+from learning_survey.tables import write_arrays
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -94,6 +94,11 @@ class TwoWay:
         items, pairs = (a[pick].sum(axis=0, dtype=np.int64).astype(float) for a in (self.items, self.pairs))
         return Tables(self.variables, self.codes, items, pairs)
 
+    def within(self, key: str, label: str) -> TwoWay:
+        """The cells of one cluster, group or gender; ``key`` is one of KEYS."""
+        inside = self.cells[:, KEYS.index(key)] == label
+        return TwoWay(self.variables, self.codes, self.cells[inside], self.items[inside], self.pairs[inside])
+
     def by(self, key: str, chosen: NDArray[np.bool_] | None = None) -> tuple[list[str], Tables]:
         """Labels of the clusters, groups or genders (``key`` is one of KEYS) and the sums of their cells, stacked."""
         column = self.cells[:, KEYS.index(key)]
@@ -109,9 +114,8 @@ class TwoWay:
         code = np.full((len(self.codes), self.items.shape[-1]), np.nan)
         for row, own in zip(code, self.codes, strict=True):
             row[: len(own)] = own
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            names = np.array(self.variables, dtype=str)
-            np.savez(file, variables=names, codes=code, cells=self.cells, items=self.items, pairs=self.pairs)
+        names = np.array(self.variables, dtype=str)
+        write_arrays(path, variables=names, codes=code, cells=self.cells, items=self.items, pairs=self.pairs)
 
     @classmethod
     def load(cls, path: Path) -> TwoWay:
