@@ -214,7 +214,7 @@ def test_errors_and_the_chi_square_know_the_schools():
 
 
 def test_more_moments_than_schools_leave_the_test_its_spread():
-    """100 samples of 40 schools, 10 items, 45 correlations: mean and spread of the statistic are those of chi-square."""
+    """100 samples of 40 schools, 10 items, 45 correlations: mean and spread are those of chi-square."""
     rng, items, codes = np.random.default_rng(12), [f"i{j}" for j in range(10)], [(1, 2, 3, 4)] * 10
     loadings, cuts = np.tile(LOADINGS, 2)[:10], np.array([-1, 0, 1])
     model, statistic = cfa_builders.one_factor(items, std=True), []
