@@ -8,14 +8,14 @@ time; Feldt's stands beside them, which takes students as independent. Methods a
 
 from pathlib import Path
 
-from learning_survey import cli, reliability, tables
+from learning_survey import cli, reliability_tables, tables
 from learning_survey.config import load_study
 
 
 def main(study: str, processed: Path, out: Path) -> None:
     """Read the moments below ``processed`` and write the tables ``reliability.*`` to ``out``."""
     loaded = load_study(study)
-    for name, frame in reliability.tables(loaded, processed).items():
+    for name, frame in reliability_tables.tables(loaded, processed).items():
         tables.write(frame, f"reliability.{name}", out, loaded)
 
 

@@ -36,7 +36,8 @@ def write_processed(
         dimensions.append(np.where(enough, mean, np.nan))
     x, names = np.column_stack([items, *dimensions]), instrument.item_ids + instrument.dimension_ids
     folder.mkdir(parents=True, exist_ok=True)
-    who = {"school": cluster, "cluster": cluster} | {
+    school = cluster if study.columns.school else [None] * len(x)
+    who = {"school": school, "cluster": cluster} | {
         grouping: list(groupings.get(grouping, [None] * len(x))) for grouping in ("group", "gender")
     }
     people = pl.DataFrame(who, schema_overrides=dict.fromkeys(who, pl.String))
@@ -58,7 +59,8 @@ def process(survey: Survey) -> None:
         if item.reversed:
             items[:, j] = top - items[:, j]
     cluster = truth["school_id"].to_numpy() if "school_id" in truth.columns else np.arange(len(truth)) % 50
-    write_processed(study, survey.processed, items, cluster.astype(str))
+    groupings = {name: truth[name].to_list() for name in ("group", "gender") if name in truth.columns}
+    write_processed(study, survey.processed, items, cluster.astype(str), **groupings)
 
 
 def arguments(step: str, survey: Survey) -> list[str]:

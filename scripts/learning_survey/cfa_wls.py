@@ -16,6 +16,10 @@ implied moments, E = D'WD, U = W - W D E^-1 D'W, everything over groups,
     V = E^-1 D'W Gamma W D E^-1 / (n - 1)
     X = a (n - 1) F + df - a tr(U Gamma),   a = sqrt(df / tr(U Gamma U Gamma))
 
+With clusters of students Gamma is the sum of y y' over G clusters, y of length m. As m is larger than G, tr(U Gamma U
+Gamma) = sum over pairs of clusters of (y'U y)² is far above its expectation, by what each cluster adds with itself.
+Those terms are left out (Chen & Qin 2010, Annals of Statistics 38, 808-835), and the rest taken (G - 1) / G times.
+
 (Muthén, du Toit & Spisic 1997, Robust inference using weighted least squares; Asparouhov & Muthén 2010, Simple second
 order chi-square correction). lavaan calls this WLSMV.
 """
@@ -45,7 +49,7 @@ class Sample:
     """One group: ``n`` students, thresholds ``tau`` (T,) of items ``item`` (T,), correlations ``r`` (P,), Gamma (m, m).
 
     ``weights`` (m,) are W, m = T + P; ``rank`` (T,) counts an item's thresholds from 0; correlations stand as in
-    ``two_way.pair_index``.
+    ``two_way.pair_index``. With clusters Gamma is ``parts``' ``parts``, a row (m,) for each.
     """
 
     n: float
@@ -55,6 +59,7 @@ class Sample:
     r: Array
     gamma: Array
     weights: Array
+    parts: Array | None = None
 
     @classmethod
     def of(cls, fit: Polychoric, covariance: Array, n: float) -> Sample:
@@ -80,7 +85,8 @@ class Sample:
         Errors and the adjusted chi-square then know the clusters (Asparouhov & Muthén 2005, Multivariate statistical
         modeling with survey data).
         """
-        return replace(self, gamma=self.n * polychoric_covariance.from_clusters(fit, parts))
+        moved = np.sqrt(self.n) * polychoric_covariance.by_cluster(fit, parts)
+        return replace(self, gamma=moved.T @ moved, parts=moved)
 
     @cached_property
     def values(self) -> Array:
@@ -112,10 +118,14 @@ class Fit:
         return sum(s.n for s in self.samples)
 
     @property
+    def moments(self) -> tuple[Moments, ...]:
+        return self.model.implied(self.x)
+
+    @property
     def residual_variances(self) -> list[Array]:
         """Of each group's items (p,), where an item's variance is 1/delta²."""
         found = []
-        for own, at in zip(self.model.matrices(self.x), self.model.implied(self.x), strict=True):
+        for own, at in zip(self.model.matrices(self.x), self.moments, strict=True):
             explained = np.diag(at.sigma) - np.diag(own["theta"])
             found.append(_scales(self.model, own, at)[0] ** -2.0 - explained)
         return found
@@ -193,7 +203,7 @@ def tested(fit: Fit, samples: Sequence[Sample]) -> Fit:
 
 def baseline(samples: Sequence[Sample]) -> Baseline:
     """Of all groups; see ``Baseline``."""
-    total, df, trace, squared = 0.0, 0, 0.0, 0.0
+    total, df, trace, squared, own = 0.0, 0, 0.0, 0.0, 0.0
     for s in samples:
         at = slice(len(s.tau), None)
         w, gamma = s.weights[at], s.gamma[at, at]
@@ -201,7 +211,9 @@ def baseline(samples: Sequence[Sample]) -> Baseline:
         df += len(s.r)
         trace += (w * np.diag(gamma)).sum()
         squared += w @ gamma**2 @ w
-    a = np.sqrt(df / squared)
+        if s.parts is not None:
+            own += ((s.parts[:, at] ** 2 @ w) ** 2).sum()
+    a = np.sqrt(df / _without_own(squared, own, samples))
     return Baseline(float(total), df, float(a * total + df - a * trace))
 
 
@@ -213,6 +225,7 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
     n, q = sum(s.n for s in samples), len(x)
     E, B, C = (np.zeros((q, q)) for _ in range(3))
     chi2, trace, squared, count = 0.0, 0.0, 0.0, 0
+    clusters: list[tuple[Array, Array]] = []
     for s, (expected, D) in zip(samples, implied(model, samples, x), strict=True):
         share, w = s.n / n, s.weights
         WD = w[:, None] * D
@@ -224,12 +237,16 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
         trace += float((w * np.diag(s.gamma)).sum())
         squared += float(w @ s.gamma**2 @ w)
         count += len(w)
+        if s.parts is not None:
+            clusters.append((s.parts**2 @ w, np.sqrt(share) * s.parts @ WD))
     identified = full_rank(E)
     bread = inverse(E, identified)
     df = count - q
     moved = bread @ B
     trace -= float(np.trace(moved))
     squared += float(-2 * np.sum(bread * C) + np.sum(moved * moved.T))
+    own = sum(((whole - np.sum(y @ bread * y, axis=1)) ** 2).sum() for whole, y in clusters)
+    squared = _without_own(squared, float(own), samples)
     a = np.sqrt(df / squared) if df > 0 and squared > 0 else np.nan
     return Fit(
         model=model,
@@ -244,6 +261,12 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
         converged=converged,
         steps=steps,
     )
+
+
+def _without_own(squared: float, own: float, samples: Sequence[Sample]) -> float:
+    """tr(U Gamma U Gamma) without what clusters add with themselves; as it is without clusters."""
+    count = sum(len(s.parts) for s in samples if s.parts is not None)
+    return (squared - own) * (count - 1) / count if count else squared
 
 
 def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Array, Array] | None]:
@@ -295,6 +318,14 @@ def _start(model: Model, samples: Sequence[Sample]) -> Array:
 
 
 def _require(model: Model, samples: Sequence[Sample]) -> None:
+    """Raise SurveyError for samples that the model cannot be estimated from."""
+    for group, s in zip(model.groups, samples, strict=True):
+        if s.n <= len(model.items):
+            raise SurveyError(
+                f"{s.n:.0f} complete respondents for {len(model.items)} items",
+                where=f"ordinal factor model, group {group}",
+                remedy="It needs more respondents than items; join the group with another or leave it out.",
+            )
     for (group, cells), s in zip(model.groups.items(), samples, strict=True):
         named = {(c.row, c.column) for c in cells if c.matrix == "tau"}
         found = {(model.items[i], f"t{k + 1}") for i, k in zip(s.item, s.rank, strict=True)}

@@ -6,7 +6,7 @@ from all. Nothing here is about one student. Methods and sources: docs/methods/c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +16,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import cfa_builders, cfa_fiml, cfa_ml, cfa_robust, fit_indices
+from learning_survey import cfa_builders, cfa_fiml, cfa_ml, cfa_robust, confirmatory_ordinal, fit_indices
 from learning_survey.cfa_fiml import Data
 from learning_survey.cfa_ml import Fit
 from learning_survey.cfa_model import Cell, Model
 from learning_survey.cfa_modification import modification
 from learning_survey.cfa_robust import Clusters, Robust
 from learning_survey.cfa_standardised import Standardised, ave, htmt, omega, r_squared, standardised
+from learning_survey.confirmatory_ordinal import Samples
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import Test
 from learning_survey.schemas import TABLES
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
+Pair = tuple[float, float]  # a value and its error
+NONE: Pair = (np.nan, np.nan)
 GENERAL, HIGHER = "general", "higher_"  # a higher factor may have the name of a dimension
 GAPS = 250_000  # most students with gaps for full information
 LABELS = {
@@ -66,6 +69,7 @@ class Sample:
     x: Array
     cluster: NDArray[np.str_]
     clustered: bool
+    ordinal: Samples
 
     @classmethod
     def read(cls, study: Loaded, processed: Path) -> Sample:
@@ -78,7 +82,9 @@ class Sample:
         some = len(complete) - int(complete.sum()) <= GAPS and study.confirmatory.full_information
         x = frame.cast(pl.Float64).fill_null(np.nan).to_numpy() if some else np.empty((0, len(ids)))
         clusters = Clusters.of(whole, cluster[complete] if students.schools else np.zeros(len(whole), "U1"))
-        return cls(whole, clusters, x, cluster, bool(students.schools) and len(clusters.n) > 1)
+        clustered = bool(students.schools) and len(clusters.n) > 1
+        ordinal = Samples.of(study, whole, cluster[complete] if clustered else None)
+        return cls(whole, clusters, x, cluster, clustered, ordinal)
 
     @cached_property
     def moments(self) -> cfa_ml.Sample:
@@ -215,11 +221,13 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
     base: dict[str, Test] = {}
     for name, make in models(study).items():
         found = Fitted.of(name, make, sample)
+        weighted = confirmatory_ordinal.Fitted.of(make, sample.ordinal)
         rows["fit"] += [_fit_row(found, way, base, names) for way in sample.estimators]
+        rows["fit"] += weighted.rows({"model": name, "model_label": LABELS[name]}, names)
         if found.usable:
-            rows["loadings"] += _loadings(found, study, names)
+            rows["loadings"] += _loadings(found, weighted.values, study, names)
             rows["factors"] += _factors(found, names)
-            rows["factor_correlations"] += _correlations(found, study, names)
+            rows["factor_correlations"] += _correlations(found, weighted.values, study, names)
             rows["modification"] += _modification(found, study.confirmatory.modifications, names)
     return {name: _frame(name, rows[name], len(sample.whole), study) for name in rows}
 
@@ -330,14 +338,14 @@ def _last(found: Fitted, full: bool) -> str:
     return [way for way in found.errors if way.startswith("fiml") == full][-1]
 
 
-def _loadings(found: Fitted, study: Loaded, names: dict[str, str]) -> list[Row]:
+def _loadings(found: Fitted, weighted: Mapping[str, Pair], study: Loaded, names: dict[str, str]) -> list[Row]:
     std, way = found.standard, _last(found, False)
     at = [k for k, (_, c) in enumerate(std.cells) if c.matrix in ("lambda", "beta")]
     error = {w: _errors(std, found.errors[w]) for w in ("ml", "mlr", way)}
     low, high = _limits(std.values, error[way], found.robust[way].units, study.resampling.level)
     (shares,) = r_squared(found.ml)
     explained = dict(zip(found.ml.model.items, shares, strict=True)) | _explained(found)
-    full: dict[str, tuple[float, float]] = {}
+    full: dict[str, Pair] = {}
     if found.standard_fiml is not None and found.fiml.converged and found.fiml.identified:
         other, errors = found.standard_fiml, _errors(found.standard_fiml, found.errors[_last(found, True)])
         full = {c.name: (v, e) for (_, c), v, e in zip(other.cells, other.values, errors, strict=True)}
@@ -357,8 +365,10 @@ def _loadings(found: Fitted, study: Loaded, names: dict[str, str]) -> list[Row]:
                 "se_clustered": error[way][k] if found.sample.clustered else np.nan,
                 "loading_ci_low": low[k],
                 "loading_ci_high": high[k],
-                "loading_fiml": full.get(cell.name, (np.nan, np.nan))[0],
-                "se_fiml": full.get(cell.name, (np.nan, np.nan))[1],
+                "loading_fiml": full.get(cell.name, NONE)[0],
+                "se_fiml": full.get(cell.name, NONE)[1],
+                "loading_wlsmv": weighted.get(cell.name, NONE)[0],
+                "se_wlsmv": weighted.get(cell.name, NONE)[1],
                 "r_squared": explained[cell.row],
             }
         )
@@ -390,7 +400,7 @@ def _factors(found: Fitted, names: dict[str, str]) -> list[Row]:
     ]
 
 
-def _correlations(found: Fitted, study: Loaded, names: dict[str, str]) -> list[Row]:
+def _correlations(found: Fitted, weighted: Mapping[str, Pair], study: Loaded, names: dict[str, str]) -> list[Row]:
     std, way, model = found.standard, _last(found, False), found.ml.model
     level, units = study.resampling.level, found.robust[way].units
     error = {w: _errors(std, found.errors[w]) for w in ("ml", "mlr", way)}
@@ -422,6 +432,8 @@ def _correlations(found: Fitted, study: Loaded, names: dict[str, str]) -> list[R
                 "se_clustered": spread if found.sample.clustered else np.nan,
                 "correlation_ci_low": np.tanh(z[0]),
                 "correlation_ci_high": np.tanh(z[1]),
+                "correlation_wlsmv": weighted.get(cell.name, NONE)[0],
+                "se_wlsmv": weighted.get(cell.name, NONE)[1],
                 "htmt": ratios[i, j],
             }
         )

@@ -21,16 +21,30 @@ Array = NDArray[np.float64]
 MOST = 200
 """With more clusters than this, random groups of clusters are left out instead, so that cost stays bounded."""
 
+LOG_SCALE = (lambda x: np.log(1 - x), lambda y: 1 - np.exp(y))
+"""For ``interval``: the scale log(1 - x), on which reliabilities are nearer to normal, and the way back."""
+
+
+def coarse(moments: Moments, seed: int) -> Moments:
+    """The moments in at most ``MOST`` clusters: as they are, or in random groups of clusters."""
+    count = len(moments.clusters)
+    if count <= MOST:
+        return moments
+    group = np.random.default_rng(seed).permutation(count) % MOST
+    return moments.summed([f"{g:03d}" for g in group])
+
 
 def leave_one_out(moments: Moments, seed: int) -> Pooled:
     """The pooled moments without each cluster in turn, stacked (G, p, p); G is at most ``MOST``."""
-    count = len(moments.clusters)
-    group = np.arange(count)
-    if count > MOST:
-        group = np.random.default_rng(seed).permutation(count) % MOST
-    total = moments.pooled()
-    left_out = moments.pooled((np.arange(min(count, MOST))[:, None] == group).astype(float))
-    return Pooled(moments.variables, *(getattr(total, a) - getattr(left_out, a) for a in ("n", "s", "q", "c")))
+    left_out, total = coarse(moments, seed), moments.pooled()
+    return Pooled(moments.variables, *(getattr(total, a) - getattr(left_out, a) for a in "nsqc"))
+
+
+def covariance(replicates: Array) -> Array:
+    """Jackknife covariance (k, k) of k estimates from their values without each cluster (G, k)."""
+    count = len(replicates)
+    deviation = replicates - replicates.mean(axis=0)
+    return (count - 1) / count * deviation.T @ deviation
 
 
 def interval(
@@ -39,17 +53,25 @@ def interval(
     level: float,
     to: Callable[[Array], Array] = np.asarray,
     back: Callable[[Array], Array] = np.asarray,
+    *,
+    unbiased: bool = False,
 ) -> tuple[Array, Array]:
     """Lower and upper limits, shaped as ``estimate``, from ``replicates`` with one more leading axis (G).
 
     ``to`` takes estimates to a scale on which they are nearer to normal, ``back`` returns; either may reverse order.
+    ``unbiased`` centres the interval on the jackknife's own estimate, G t - (G-1) mean t_g (Quenouille 1956, Biometrika
+    43, 353-360), from which a bias that falls with the number of clusters is gone.
     NaN with fewer than two clusters, or where an estimate or replicate is not a finite number on that scale.
     """
+    if len(replicates) < 2:
+        return np.full(np.shape(estimate), np.nan), np.full(np.shape(estimate), np.nan)
     with np.errstate(all="ignore"):
         centre, moved = to(np.asarray(estimate, float)), to(replicates)
         count = len(moved)
         error = np.sqrt((count - 1) / count * ((moved - moved.mean(axis=0)) ** 2).sum(axis=0))
         half = t_quantile(count - 1, level) * error
+        if unbiased:
+            centre = count * centre - (count - 1) * moved.mean(axis=0)
         limits = np.stack([back(centre - half), back(centre + half)])
     limits = np.where(np.isfinite(limits).all(axis=0), limits, np.nan)
     return np.minimum(*limits), np.maximum(*limits)
@@ -57,27 +79,31 @@ def interval(
 
 def require_variance(pooled: Pooled, kind: str, where: object) -> None:
     """Raise SurveyError unless every variable varies and every pair was answered together by two students or more."""
+    found = fault(pooled, kind)
+    if found:
+        raise SurveyError(found[0], where=where, remedy=found[1])
+
+
+def fault(pooled: Pooled, kind: str) -> tuple[str, str] | None:
+    """What makes correlations impossible, with the variables' names, and its remedy; None where nothing does."""
     at_fault = [name for name, n in zip(pooled.variables, pooled.count, strict=True) if n < 2]
     if at_fault:
-        raise SurveyError(
-            f"fewer than two answers to {kind} {', '.join(at_fault)}",
-            where=where,
-            remedy="Check the column map and the exclusions, or take the item out of the instrument.",
-        )
+        remedy = "Check the column map and the exclusions, or take the item out of the instrument."
+        return f"fewer than two answers to {kind} {', '.join(at_fault)}", remedy
     centred = np.diagonal(pooled.q - pooled.s**2 / np.maximum(pooled.n, 1))
     at_fault = [v for v, x, q in zip(pooled.variables, centred, np.diagonal(pooled.q), strict=True) if x <= 1e-12 * q]
     if at_fault:
-        raise SurveyError(
+        remedy = "Check the column map and the labels, or take the item out of the instrument."
+        return (
             f"every student has the same value for {kind} {', '.join(at_fault)}; it correlates with nothing",
-            where=where,
-            remedy="Check the column map and the labels, or take the item out of the instrument.",
+            remedy,
         )
     with np.errstate(all="ignore"):
         unknown = np.argwhere(~np.isfinite(pooled.cor()))
     if len(unknown):
         a, b = (pooled.variables[i] for i in unknown[0])
-        raise SurveyError(
+        return (
             f"the correlation of {kind} {a} with {b} cannot be computed: too few students answered both",
-            where=where,
-            remedy="Items must have been put to the same students.",
+            "Items must have been put to the same students.",
         )
+    return None

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.errors import SurveyError
-from learning_survey.tables import replacing
+from learning_survey.tables import write_arrays
 
 Array = NDArray[np.float64]
 
@@ -135,12 +135,6 @@ class Moments:
             return Pooled(self.variables, *(a.sum(axis=0) for a in (self.n, self.s, self.q, self.c)))
         return Pooled(self.variables, *(np.tensordot(weights, a, axes=1) for a in (self.n, self.s, self.q, self.c)))
 
-    def resampled(self, draws: int, seed: int) -> Pooled:
-        """``draws`` bootstrap resamples of whole clusters."""
-        size = len(self.clusters)
-        weights = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), size=draws)
-        return self.pooled(weights.astype(float))
-
     def save(self, path: Path) -> None:
         _write(path, self, {})
 
@@ -165,8 +159,7 @@ def load_groups(path: Path) -> dict[str, Moments]:
 
 def _write(path: Path, m: Moments, more: dict[str, NDArray[np.str_]]) -> None:
     names = {"variables": np.array(m.variables, dtype=str), "clusters": np.array(m.clusters, dtype=str)}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
+    write_arrays(path, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
 
 
 def _read(path: Path, *more: str) -> tuple[Moments, *tuple[NDArray[np.str_], ...]]:

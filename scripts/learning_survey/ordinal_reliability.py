@@ -13,6 +13,7 @@ from learning_survey import minres
 from learning_survey.polychoric_estimates import cell_probabilities
 from learning_survey.reliability import alpha
 from learning_survey.two_way import pair_index
+from learning_survey.uncertainty import t_quantile
 
 Array = NDArray[np.float64]
 
@@ -23,6 +24,21 @@ def ordinal_alpha(R: Array) -> Array:
     Zumbo, Gadermann & Zeisser 2007, Journal of Modern Applied Statistical Methods 6, 21-29.
     """
     return alpha(R)
+
+
+def ordinal_alpha_interval(R: Array, moved: Array, level: float) -> tuple[float, float]:
+    """Interval of ordinal alpha, given how far each cluster moves the correlations: R (p, p), ``moved`` (G, p, p).
+
+    log(1 - alpha) is linearised: se² = G/(G-1) Σ_g u_g² with u_g what cluster g moves it by, and Student's t with G - 1
+    degrees of freedom (``uncertainty``). NaN with fewer than two clusters, or where a value is missing.
+    """
+    p, count = len(R), len(moved)
+    value, total = float(alpha(R)), R.sum()
+    if count < 2 or not value < 1:
+        return np.nan, np.nan
+    u = -(p**2) / (p - 1) / total**2 / (1 - value) * moved.sum(axis=(1, 2))
+    half = t_quantile(count - 1, level) * np.sqrt(count / (count - 1) * (u**2).sum())
+    return float(1 - (1 - value) * np.exp(half)), float(1 - (1 - value) * np.exp(-half))
 
 
 def one_factor(R: Array) -> Array:

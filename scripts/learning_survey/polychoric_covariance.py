@@ -56,7 +56,13 @@ def from_clusters(fit: Polychoric, parts: Tables) -> Array:
     G/(G-1) times the sum over clusters of the products of what each moves; its rank is G - 1 at most. NaN with fewer
     than two clusters.
     """
+    moved = by_cluster(fit, parts)
+    return moved.T @ moved
+
+
+def by_cluster(fit: Polychoric, parts: Tables) -> Array:
+    """What each cluster moves the estimates by, times √(G / (G-1)): (G, m). NaN with fewer than two clusters."""
     count = len(parts.items)
     r, tau = fit.moved(parts)
     moved = np.concatenate([tau[:, fit.cuts], r], axis=1)
-    return count / (count - 1) * (moved.T @ moved) if count > 1 else np.full((moved.shape[1],) * 2, np.nan)
+    return np.sqrt(count / (count - 1)) * moved if count > 1 else np.full_like(moved, np.nan)

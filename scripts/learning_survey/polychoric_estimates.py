@@ -112,7 +112,7 @@ def _start(n: Array) -> Array:
 def _derivatives(n: Array, tau_i: Array, tau_j: Array, rho: Array) -> tuple[Array, Array]:
     """First and second derivative of the log likelihood by rho."""
     p, d1, d2 = cell_probabilities(tau_i, tau_j, rho)
-    p = np.maximum(p, 1e-200)
+    p = np.maximum(p, 1e-100)
     ratio = np.where(n > 0, d1 / p, 0.0)
     return (n * ratio).sum(axis=(1, 2)), (n * (np.where(n > 0, d2 / p, 0.0) - ratio**2)).sum(axis=(1, 2))
 
@@ -182,12 +182,14 @@ def polychoric(tables: Tables, where: object = "polychoric correlations") -> Pol
 
     Raises SurveyError for an item that nobody answered or that everybody answered alike.
     """
-    if alike := [v for v, own in zip(tables.variables, tables.items, strict=True) if np.count_nonzero(own) < 2]:
-        raise SurveyError(
-            f"everybody who answered {', '.join(alike)} gave the same answer, or nobody answered",
-            where=where,
-            remedy="Check the column map and the labels, or take the item out of the instrument.",
-        )
+    used = np.count_nonzero(tables.items, axis=1)
+    for count, problem in ((0, "nobody answered"), (1, "everyone gave the same answer to")):
+        if at_fault := [v for v, found in zip(tables.variables, used, strict=True) if found == count]:
+            raise SurveyError(
+                f"{problem}: {', '.join(at_fault)}",
+                where=where,
+                remedy="Check the column map and the labels, or take the item out of the instrument.",
+            )
     first, second = pair_index(len(tables.variables))
     tau = thresholds(tables.items)
     r = correlations(tables.pairs, tau[first], tau[second])

@@ -90,6 +90,28 @@ def _fit_indices(suffix: str, about: str) -> dict[str, Column]:
     return {name + suffix: column for name, column in columns.items()}
 
 
+_RELIABILITY = {
+    **_estimate("alpha", "alpha", "Cronbach's alpha, raw, from pairwise covariances"),
+    "boot_ci_low": Column("alpha", "lower 95% limit of alpha by bootstrap-t of schools"),
+    "boot_ci_high": Column("alpha", "upper 95% limit of alpha by bootstrap-t of schools"),
+    "feldt_ci_low": Column("alpha", "lower 95% limit by Feldt, students as if independent"),
+    "feldt_ci_high": Column("alpha", "upper 95% limit by Feldt, students as if independent"),
+    "alpha_std": Column("alpha", "standardised alpha, from correlations"),
+    **_estimate("alpha_ordinal", "alpha", "alpha of polychoric correlations"),
+    "average_r": Column("loading", "mean correlation between items"),
+    "lambda6": Column("alpha", "Guttman's lambda 6, from squared multiple correlations"),
+    "split_half_max": Column("alpha", "greatest split-half reliability; empty above 16 items"),
+    **_estimate("omega_total", "alpha", "McDonald's omega total"),
+    "omega_categorical": Column("alpha", "omega of the sum of ordinal answers (Green and Yang)"),
+    **_estimate(
+        "omega_hierarchical",
+        "alpha",
+        "share of the sum's variance from the general factor of all items (Schmid-Leiman)",
+    ),
+    "omega_specific": Column("alpha", "share of the sum's variance from the group factors beside the general one"),
+    "ecv": Column("share", "explained common variance: the general factor's share of common variance"),
+}
+
 _GROUP_MEANS = {
     "dimension": _key("dimension"),
     "group": _key("group"),
@@ -132,9 +154,9 @@ TABLES: dict[str, Table] = {
     "ingest.files": Table(
         "How each export is written, as found when it was read. One row per file.",
         {
-            "file": _key("file, below the folder of exports"),
+            "file": _key("file: its label, F01 and so on; its name where nobody is to be protected (docs/privacy.md)"),
             "format": Column("id", "CSV, TSV, XLSX, XLS, ODS, SPSS or Parquet"),
-            "sheet": _text("sheet of a workbook"),
+            "sheet": _text("sheet of a workbook, where files have their names"),
             "encoding": _text("encoding of its text"),
             "delimiter": Column("id", "comma, semicolon, tab or pipe; none where there is one column"),
             "quote": Column("id", "quotation mark: double or single"),
@@ -177,7 +199,7 @@ TABLES: dict[str, Table] = {
     "clean.flow_files": Table(
         "One row per file, over all steps: rows in = rows out + rows dropped.",
         {
-            "file": _key("file"),
+            "file": _key("file, as in ingest.files"),
             "rows_in": Column("count", "rows received"),
             "rows_dropped": Column("count", "rows dropped"),
             "rows_out": Column("count", "rows kept"),
@@ -197,7 +219,7 @@ TABLES: dict[str, Table] = {
         {
             "index": _key("longest_run, irv, even_odd, mahalanobis, seconds_per_item or any"),
             "label": _text("index in words"),
-            "threshold": Column("statistic", "from where the study flags"),
+            "threshold": Column("statistic", "from where the study flags; null where the index flags nobody"),
             "unit": _text("unit of the threshold, and which side of it is flagged"),
             "action": Column("id", "flag, drop or off"),
             "n": Column("count", "respondents for whom the index can be computed"),
@@ -289,12 +311,68 @@ TABLES: dict[str, Table] = {
             "label": _text("scale as printed"),
             "n_items": Column("count", "items"),
             "n": _n("students with any answer to the scale"),
-            **_estimate("alpha", "alpha", "Cronbach's alpha, raw, from pairwise covariances"),
-            "feldt_ci_low": Column("alpha", "lower 95% limit by Feldt, students as if independent"),
-            "feldt_ci_high": Column("alpha", "upper 95% limit by Feldt, students as if independent"),
-            "alpha_std": Column("alpha", "standardised alpha, from correlations"),
-            "average_r": Column("loading", "mean correlation between items"),
-            **_estimate("omega_total", "alpha", "McDonald's omega total"),
+            **_RELIABILITY,
+            "omega_h_oblimin": Column(
+                "alpha", "omega hierarchical of 'all' as psych::omega has it; empty where its rotation does not end"
+            ),
+            "note": _text("why numbers are missing"),
+        },
+    ),
+    "reliability.groups": Table(
+        "The same by key stage and gender: one row per grouping, group and scale.",
+        {
+            "grouping": _key("key_stages or gender"),
+            "group": _key("level or category"),
+            "group_label": _text("as printed"),
+            "scale": _key("dimension, or 'all'"),
+            "label": _text("scale as printed"),
+            "n_items": Column("count", "items"),
+            "n": _n("students of the group with any answer to the scale"),
+            "n_schools": Column("count", "schools with students of the group"),
+            **_RELIABILITY,
+            "note": _text("why numbers are missing"),
+        },
+    ),
+    "reliability.equality": Table(
+        "Whether groups have the same alpha: one row per grouping, scale and test.",
+        {
+            "grouping": _key("key_stages or gender"),
+            "scale": _key("dimension, or 'all'"),
+            "test": _key(
+                "hakstian_whalen takes students as independent; clustered leaves out one school at a time (Wald)"
+            ),
+            "groups": Column("count", "groups compared"),
+            "statistic": Column("statistic", "chi-square, or F for the clustered test"),
+            "df1": Column("statistic", "degrees of freedom between groups"),
+            "df2": Column("statistic", "degrees of freedom of the clustered test's denominator"),
+            "p": Column("p", "p value"),
+            "p_holm": Column("p", "p after Holm's correction over the scales"),
+        },
+    ),
+    "reliability.schools": Table(
+        "Reliability within and between schools, one row per dimension.",
+        {
+            "dimension": _key("dimension"),
+            "n": _n("students with a school and a score"),
+            "n_schools": Column("count", "schools"),
+            "mean_size": Column("statistic", "students per school"),
+            **_estimate("icc1", "loading", "share of variance between schools"),
+            **_estimate("icc2", "alpha", "reliability of the mean of a school of average size"),
+            **_estimate("alpha_within", "alpha", "alpha of differences between students of one school"),
+            **_estimate("omega_within", "alpha", "omega of differences between students of one school"),
+            **_estimate("alpha_between", "alpha", "alpha of differences between schools, free of sampling of students"),
+            **_estimate("omega_between", "alpha", "omega of differences between schools, free of sampling of students"),
+        },
+    ),
+    "reliability.error_by_band": Table(
+        "Standard error of measurement of a dimension's score: one row per dimension and band, and one for 'all'.",
+        {
+            "dimension": _key("dimension"),
+            "band": _key("band, or 'all'"),
+            "band_label": _text("band as printed"),
+            "n": _n("students with a score in the band who answered every item of the dimension"),
+            "mean": Column("mean", "their mean score"),
+            **_estimate("sem", "mean", "standard error of measurement of one student's score"),
         },
     ),
     "reliability.items": Table(
@@ -544,16 +622,24 @@ TABLES: dict[str, Table] = {
         {
             "model": _key("correlated, second_order, one_factor or bifactor"),
             "model_label": _text("model as printed"),
-            "estimator": _key("ml, mlr, mlr_clustered, fiml, fiml_robust or fiml_clustered"),
+            "estimator": _key(
+                "ml, mlr or mlr_clustered; fiml, fiml_robust or fiml_clustered; wlsmv or wlsmv_clustered"
+            ),
             "estimator_label": _text("estimator as printed"),
             "n": _n("students: with full information all who answered anything, else those who answered every item"),
             "units": Column("count", "independent units: schools, or students"),
             "parameters": Column("count", "free parameters"),
-            "chi_square": Column("statistic", "chi-square against free moments, as if answers were normal"),
+            "chi_square": Column(
+                "statistic", "chi-square against free moments; as if answers were normal, or of weighted least squares"
+            ),
             "df": Column("statistic", "degrees of freedom"),
-            "p": Column("p", "p value of chi_square"),
+            "p": Column(
+                "p", "p value of chi_square; none of weighted least squares, which is no chi-square before it is scaled"
+            ),
             "scaling": Column("ratio", "scaling factor of the chi-square"),
-            "chi_square_scaled": Column("statistic", "chi_square / scaling"),
+            "chi_square_scaled": Column(
+                "statistic", "chi_square / scaling; for wlsmv with a shift, which adjusts the mean"
+            ),
             "p_scaled": Column("p", "p value of chi_square_scaled"),
             **_fit_indices("", "from chi_square"),
             **_fit_indices("_scaled", "from chi_square_scaled"),
@@ -581,6 +667,8 @@ TABLES: dict[str, Table] = {
             "se_clustered": Column("loading", "without normality, by school"),
             "loading_fiml": Column("loading", "with full information, from all students"),
             "se_fiml": Column("loading", "its standard error, without normality, by school where there are schools"),
+            "loading_wlsmv": Column("loading", "standardised loading on the normal variables behind ordinal answers"),
+            "se_wlsmv": Column("loading", "its standard error, by school where there are schools"),
             "r_squared": Column("loading", "share of the variable's variance that its factors explain"),
         },
     ),
@@ -594,7 +682,7 @@ TABLES: dict[str, Table] = {
             "omega": Column("loading", "composite reliability: its share of the variance of the sum of these items"),
             "ave": Column(
                 "loading",
-                "average variance extracted: its mean share of these items' variances; none where they have two factors",
+                "average variance extracted from these items; none where they have two factors",
             ),
             "r_squared": Column("loading", "share of its variance that the factors above it explain"),
         },
@@ -611,6 +699,8 @@ TABLES: dict[str, Table] = {
             "se": Column("loading", "its standard error, as if answers were normal and students independent"),
             "se_robust": Column("loading", "without normality"),
             "se_clustered": Column("loading", "without normality, by school"),
+            "correlation_wlsmv": Column("loading", "correlation with answers taken as ordinal"),
+            "se_wlsmv": Column("loading", "its standard error, by school where there are schools"),
             "htmt": Column("loading", "heterotrait-monotrait ratio of correlations (correlated dimensions only)"),
         },
     ),

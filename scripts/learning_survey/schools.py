@@ -79,7 +79,7 @@ class Components:
     icc2: float = NAN
 
 
-def _mean_squares(sums: Sums) -> tuple[Array, Array, Array]:
+def mean_squares(sums: Sums) -> tuple[Array, Array, Array]:
     """Mean squares between and within schools and n0, along the last axis."""
     students, schools = sums.n.sum(axis=-1), (sums.n > 0).sum(axis=-1)
     square = sums.s**2 / np.where(sums.n > 0, sums.n, 1.0)
@@ -100,7 +100,7 @@ def components(sums: Sums) -> Components:
     size = students / schools if schools else NAN
     if schools < 2 or students <= schools:
         return Components(students, schools, size)
-    between, within, n0 = (float(v) for v in _mean_squares(sums))
+    between, within, n0 = (float(v) for v in mean_squares(sums))
     if not within > 1e-12 * (1 + abs(between)):
         return Components(students, schools, size)
     return Components(
@@ -125,9 +125,9 @@ def icc1_interval(sums: Sums, level: float) -> Estimate:
     full = components(sums)
     if np.isnan(full.icc1) or full.schools < 3:
         return Estimate(full.icc1)
-    between, within, n0 = _mean_squares(sums)
+    between, within, n0 = mean_squares(sums)
     with np.errstate(divide="ignore", invalid="ignore"):  # without its one larger school a sample may have no MSW
-        b, w, size = _mean_squares(sums.without_each())
+        b, w, size = mean_squares(sums.without_each())
     if not between > 0 or not (w > 0).all():
         return Estimate(full.icc1)
     least = 1e-9 / n0  # a sample without one school may have a smaller n0, and its r may pass below -1 / n0

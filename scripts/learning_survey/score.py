@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from learning_survey import people
 from learning_survey.errors import SurveyError
-from learning_survey.jackknife import MOST
 from learning_survey.moments import Moments, save_groups
-from learning_survey.two_way import TwoWay, choices
+from learning_survey.two_way import TwoWay, blocks, choices
 
 if TYPE_CHECKING:
     from learning_survey.config import Instrument, Loaded
@@ -125,18 +124,14 @@ def moments_of(
 def pairs_of(scores: pl.DataFrame, instrument: Instrument, seed: int) -> TwoWay:
     """Two-way tables of the items by cluster, group and gender.
 
-    More than ``jackknife.MOST`` clusters are put into that many random groups of clusters, drawn with ``seed``, so that
-    the tables do not grow with the number of schools. A student without a group or gender is in cells without one.
+    Many clusters are put into random groups, drawn with ``seed`` (``two_way.blocks``). A student without a group or
+    gender is in cells without one.
     """
-    labels = scores["cluster"].unique().sort()
-    cells = scores.select("cluster", *GROUPINGS).fill_null("")
-    if len(labels) > MOST:
-        group = np.random.default_rng(seed).permutation(len(labels)) % MOST
-        names = pl.Series([f"R{g + 1:03d}" for g in group])
-        cells = cells.with_columns(pl.col("cluster").replace_strict(labels, names))
+    cells = scores.select("cluster", *GROUPINGS).fill_null("").to_numpy().astype(str)
+    cells[:, 0] = blocks(cells[:, 0], seed)
     codes = [instrument.response_of(i).codes for i in instrument.item_ids]
     x = choices(scores.select(pl.col(instrument.item_ids).fill_null(float("nan"))).to_numpy(), codes)
-    return TwoWay.of(x, instrument.item_ids, codes, cells.to_numpy().astype(str))
+    return TwoWay.of(x, instrument.item_ids, codes, cells)
 
 
 def band_of(scores: ArrayLike, instrument: Instrument) -> NDArray[np.int64]:

@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.errors import SurveyError
-from learning_survey.tables import replacing
+from learning_survey.jackknife import MOST
+from learning_survey.tables import write_arrays
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -72,9 +74,9 @@ class TwoWay:
         """Tables of rows ``x`` (N × p, categories from 0 as ``choices`` gives, -1 where unanswered); ``keys`` N × 3."""
         if x.shape != (len(keys), len(variables)) or len(codes) != len(variables):
             raise ValueError(f"{x.shape} choices for {len(keys)} rows and {len(variables)} variables")
-        cells, cell = np.unique(keys, axis=0, return_inverse=True)
-        order = np.argsort(cell.ravel(), kind="stable")
-        bounds = np.searchsorted(cell.ravel()[order], np.arange(len(cells) + 1))
+        cells, cell = _cells(keys)
+        order = np.argsort(cell, kind="stable")
+        bounds = np.searchsorted(cell[order], np.arange(len(cells) + 1))
         p, size = x.shape[1], max(len(c) for c in codes)
         places = np.arange((p * size) ** 2).reshape(p, size, p, size)
         first, second = pair_index(p)
@@ -92,6 +94,11 @@ class TwoWay:
         items, pairs = (a[pick].sum(axis=0, dtype=np.int64).astype(float) for a in (self.items, self.pairs))
         return Tables(self.variables, self.codes, items, pairs)
 
+    def within(self, key: str, label: str) -> TwoWay:
+        """The cells of one cluster, group or gender; ``key`` is one of KEYS."""
+        inside = self.cells[:, KEYS.index(key)] == label
+        return TwoWay(self.variables, self.codes, self.cells[inside], self.items[inside], self.pairs[inside])
+
     def by(self, key: str, chosen: NDArray[np.bool_] | None = None) -> tuple[list[str], Tables]:
         """Labels of the clusters, groups or genders (``key`` is one of KEYS) and the sums of their cells, stacked."""
         column = self.cells[:, KEYS.index(key)]
@@ -107,9 +114,8 @@ class TwoWay:
         code = np.full((len(self.codes), self.items.shape[-1]), np.nan)
         for row, own in zip(code, self.codes, strict=True):
             row[: len(own)] = own
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            names = np.array(self.variables, dtype=str)
-            np.savez(file, variables=names, codes=code, cells=self.cells, items=self.items, pairs=self.pairs)
+        names = np.array(self.variables, dtype=str)
+        write_arrays(path, variables=names, codes=code, cells=self.cells, items=self.items, pairs=self.pairs)
 
     @classmethod
     def load(cls, path: Path) -> TwoWay:
@@ -135,6 +141,15 @@ def pair_index(p: int) -> tuple[Codes, Codes]:
     return first, second
 
 
+def blocks(cluster: NDArray[Any], seed: int) -> NDArray[np.str_]:
+    """The cluster of each row (N labels), or one of MOST random groups of clusters where there are more than that."""
+    labels, code = np.unique(cluster.astype(str), return_inverse=True)
+    if len(labels) <= MOST:
+        return labels[code]
+    group = np.random.default_rng(seed).permutation(len(labels)) % MOST
+    return np.array([f"R{g + 1:03d}" for g in group])[code]
+
+
 def choices(x: Array, codes: Scales) -> Choices:
     """Answers (N × p, NaN where there is none) as positions in each item's ``codes``; -1 where there is none.
 
@@ -147,6 +162,15 @@ def choices(x: Array, codes: Scales) -> Choices:
     if np.any((found < 0) & ~np.isnan(x)):
         raise ValueError("an answer is not among its item's codes")
     return found
+
+
+def _cells(keys: NDArray[np.str_]) -> tuple[NDArray[np.str_], Codes]:
+    """The different rows of ``keys``, sorted, and which of them each row is; column by column, which is faster."""
+    labels, codes = zip(*(np.unique(column, return_inverse=True) for column in keys.T), strict=True)
+    shape = tuple(len(own) for own in labels)
+    found, cell = np.unique(np.ravel_multi_index(codes, shape), return_inverse=True)
+    at = np.unravel_index(found, shape)
+    return np.stack([own[k] for own, k in zip(labels, at, strict=True)], axis=1), cell
 
 
 def _products(x: Choices, size: int) -> NDArray[np.unsignedinteger]:

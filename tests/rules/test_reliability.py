@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import polars as pl
 import pytest
 from conftest import ROOT
 from processed import arguments, process, run_step, write_processed, written
@@ -64,8 +65,103 @@ def test_too_few_students_keep_rows_and_lose_numbers(tmp_path):
     assert run_step("reliability", survey) == (0, "")
     alpha, items = read(survey.tables, "reliability.alpha"), read(survey.tables, "reliability.items")
     assert (len(alpha), len(items)) == (5, 32)
-    assert alpha.drop(columns=["scale", "label", "n_items"]).isna().all(axis=None)
+    assert alpha.drop(columns=["scale", "label", "n_items", "note"]).isna().all(axis=None)
+    assert (alpha["note"] == "fewer than 31 students").all()
     assert items.drop(columns=["scale", "item"]).isna().all(axis=None)
+
+
+def test_groups_are_what_their_own_rows_give(tmp_path):
+    """Each group's numbers from moments by group are those of a study that has no other students."""
+    survey = make_survey(tmp_path, schools=12, per_school=50, missing=0.05, dimensions=3)
+    process(survey)
+    assert run_step("reliability", survey) == (0, "")
+    groups = read(survey.tables, "reliability.groups")
+    levels = [level.id for level in survey.load().study.key_stages.levels]
+    genders = [category.id for category in survey.load().study.gender.categories]
+    assert groups["group"].drop_duplicates().tolist() == levels + genders
+    assert len(groups) == 4 * (len(levels) + len(genders))
+    for column, group in (("group", levels[0]), ("gender", genders[1])):
+        rows = pl.read_parquet(survey.processed / "scores.parquet").filter(pl.col(column) == group)
+        items = survey.load().instrument.item_ids
+        alone = make_survey(tmp_path / group, schools=12, dimensions=3)
+        x = rows.select(items).to_numpy()
+        write_processed(alone.load(), alone.processed, x, rows["cluster"].to_numpy())
+        assert run_step("reliability", alone) == (0, "")
+        expected = read(alone.tables, "reliability.alpha")
+        found = groups[groups["group"] == group].reset_index(drop=True)
+        assert (found["n_schools"] == rows["cluster"].n_unique()).all()
+        same = [c for c in TABLES["reliability.alpha"].columns if c in found and c not in ("label", "note")]
+        for name in same[2:]:
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
+
+
+def test_equality_schools_and_bands(tmp_path):
+    survey = make_survey(tmp_path, schools=20, per_school=60, dimensions=3)
+    process(survey)
+    assert run_step("reliability", survey) == (0, "")
+    equality = read(survey.tables, "reliability.equality")
+    assert len(equality) == 2 * 2 * 4
+    assert equality["p"].between(0, 1).all() and (equality["p_holm"] >= equality["p"]).all()
+    schools = read(survey.tables, "reliability.schools")
+    assert schools["dimension"].tolist() == ["d1", "d2", "d3"] and (schools["n_schools"] == 20).all()
+    assert schools["alpha_within"].between(0.5, 0.95).all() and (schools["icc2_ci_low"] < schools["icc2"]).all()
+    bands = read(survey.tables, "reliability.error_by_band")
+    alpha = read(survey.tables, "reliability.alpha").set_index("scale")
+    frame = pl.read_parquet(survey.processed / "scores.parquet")
+    for dimension in ("d1", "d2", "d3"):
+        own = bands[bands["dimension"] == dimension].set_index("band")
+        shown = own.drop(index="all").dropna(subset="n")
+        whole = own.loc["all", "sem"]
+        assert whole == pytest.approx(frame[dimension].std() * (1 - alpha.loc[dimension, "alpha"]) ** 0.5, rel=2e-3)
+        if shown["n"].sum() == own.loc["all", "n"]:
+            assert (shown["n"] * shown["sem"] ** 2).sum() / shown["n"].sum() == pytest.approx(whole**2)
+
+
+def test_a_constant_item_in_one_group_empties_its_scale_there_and_says_why(tmp_path):
+    survey = make_survey(tmp_path, schools=6, dimensions=2)
+    study, rng = survey.load(), np.random.default_rng(1)
+    trait = rng.normal(size=(300, 1))
+    x = np.clip(np.round(3 + trait + rng.normal(size=(300, 8))), 1, 5)
+    gender = np.array(["girls", "boys"])[rng.integers(0, 2, 300)]
+    x[gender == "boys", 1] = 4.0
+    write_processed(study, survey.processed, x, np.repeat(list("abcdef"), 50), gender=gender)
+    assert run_step("reliability", survey) == (0, "")
+    groups = read(survey.tables, "reliability.groups").set_index(["group", "scale"])
+    for scale, has in (("d1", False), ("d2", True), ("all", False)):
+        row = groups.loc[("boys", scale)]
+        assert np.isfinite(row["alpha"]) == has and np.isfinite(row["omega_total"]) == has
+        assert ("same value for item d1_2" in str(row["note"])) != has
+    assert groups.loc["girls"]["alpha"].notna().all()
+    equality = read(survey.tables, "reliability.equality").set_index(["grouping", "scale", "test"])
+    assert np.isnan(equality.loc[("gender", "d1", "clustered"), "p"])
+    assert equality.loc[("gender", "d2", "clustered"), "groups"] == 2
+
+
+def test_a_group_of_ten_has_alpha_and_no_omega_of_more_items_than_students(tmp_path):
+    survey = make_survey(tmp_path, schools=5, per_school=60)
+    study, rng = survey.load(), np.random.default_rng(2)
+    x = np.clip(np.round(3 + rng.normal(size=(300, 1)) + rng.normal(size=(300, 16))), 1, 5)
+    gender = np.repeat("girls", 300)
+    gender[::30], gender[1:10] = "other", "boys"
+    write_processed(study, survey.processed, x, np.repeat(list("abcde"), 60), gender=gender)
+    assert run_step("reliability", survey) == (0, "")
+    groups = read(survey.tables, "reliability.groups").set_index(["group", "scale"])
+    ten = groups.loc[("other", "all")]
+    assert ten["n"] == 10 and np.isfinite(ten["alpha"])
+    assert ten[["omega_total", "omega_hierarchical", "lambda6"]].isna().all()
+    assert "not positive definite" in ten["note"]
+    withheld = groups.loc[("boys", "all")]
+    assert withheld.drop(["label", "group_label", "grouping", "note", "n_items"]).isna().all()
+    assert "fewer than 10" in withheld["note"]
+
+
+def test_a_study_without_schools_or_groups(tmp_path):
+    survey = make_survey(tmp_path, schools=0, per_school=300, dimensions=2, key_stages=False, gender=False)
+    process(survey)
+    assert run_step("reliability", survey) == (0, "")
+    assert read(survey.tables, "reliability.groups").empty and read(survey.tables, "reliability.equality").empty
+    schools = read(survey.tables, "reliability.schools")
+    assert len(schools) == 2 and schools.drop(columns="dimension").isna().all(axis=None)
 
 
 def spoil_constant(x: np.ndarray) -> None:

@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 import yaml
 from conftest import ROOT
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from surveys import make_survey
 
 from learning_survey import score as module
+from learning_survey import two_way
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments, load_groups
@@ -168,7 +169,6 @@ def test_rounding_errors_move_nobody_over_a_cut_point(banded):
     assert band_of([1.5 - 1e-6, 3.5 - 1e-6], banded).tolist() == [0, 2]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(codes=st.lists(st.integers(1, 5), min_size=1, max_size=12))
 def test_bands_agree_with_exact_fractions(banded, codes):
     exact = Fraction(sum(codes), len(codes))
@@ -215,7 +215,7 @@ def test_many_clusters_are_put_into_groups_of_clusters(survey, monkeypatch):
     study = survey.load()
     scores = pl.read_parquet(survey.processed / "scores.parquet")
     whole = pairs_of(scores, study.instrument, study.seed)
-    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(two_way, "MOST", 3)
     grouped = pairs_of(scores, study.instrument, study.seed)
     assert grouped.by("cluster")[0] == ["R001", "R002", "R003"]
     np.testing.assert_array_equal(grouped.pooled().pairs, whole.pooled().pairs)

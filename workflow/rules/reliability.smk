@@ -1,11 +1,12 @@
 rule reliability:
     message:
-        "estimate alpha and omega for each dimension and overall"
+        "estimate reliability for each dimension and overall, by key stage and gender"
     input:
         scores=f"{PROCESSED}/scores.parquet",
         moments=f"{PROCESSED}/moments.npz",
         by_group=f"{PROCESSED}/moments_group.npz",
         by_gender=f"{PROCESSED}/moments_gender.npz",
+        pairs=f"{PROCESSED}/pairs.npz",
         code=code("reliability"),
     output:
         *tables("reliability"),
