@@ -66,6 +66,7 @@ STEPS = {
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
     "inspection": _analysis("inspection", "{p}/schools.parquet"),
+    "published": Step(_PUBLISHED, ("{r}/tables/published/*.csv",)),
     "figures": Step((_TABLES, _PUBLISHED[0]), ("{r}/figures/*",)),
     "values": Step((_TABLES,), ("{r}/values.json",)),
     "scorecard": Step((_TABLES, *_PUBLISHED), ("{r}/scorecard.csv",)),
@@ -229,7 +230,7 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    stages = {"key_stages", "gender", "schools", "inspection"} - set(audited.study.stages)
+    stages = {"key_stages", "gender", "schools", "inspection", "published"} - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")
     if not audited.study.published:

@@ -519,6 +519,7 @@ class Study(Strict):
             "gender": self.gender,
             "schools": self.schools,
             "inspection": self.inspection,
+            "published": self.published,
         }
         return ["describe", "reliability", "missing", "factors"] + [name for name, plan in optional.items() if plan]
 
