@@ -72,6 +72,9 @@ def _structure(study: Loaded) -> dict[str, Rows]:
     }
     overall = claims.get("reliability.overall")
     rows = _rotations(fits, (printed, half, items), None if overall is None else number(overall, path))
+    # A rounded figure is anywhere within its unit with equal chance: variance unit² / 12.
+    unit = 2 * _half_unit([c.published for name, c in claims.items() if name.startswith("loading.")])
+    rows["rotations"] = [row | {"rounding": unit / np.sqrt(12)} for row in rows["rotations"]]
     factors = [f.id for f in study.instrument.factors]
     return rows | {
         "phi": [
@@ -216,7 +219,7 @@ def _percentages(matched: list[Matched], tolerances: dict[str, Tolerance], count
                 "n_high": max(sizes),
                 "counts": sum(map(len, found.values())),
                 "possible": any(len(k) for k in found.values()),
-                "impossible_share": np.nan if words or len(sizes) > 1 else impossible_share(sizes[0], decimals),
+                "impossible_share": impossible_share(sizes[0], decimals) if len(sizes) == 1 else np.nan,
             }
         )
     return rows

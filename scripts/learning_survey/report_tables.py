@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     pass
 
 from learning_survey.markdown import Source, escaped, pipe, span
+from learning_survey.published_tables import published_effects, published_rotations
 from learning_survey.scorecard_tables import scorecard, scorecard_failures, scorecard_totals
 
 WIDEST = 6
@@ -269,6 +270,8 @@ def retention(s: Source) -> str | None:
         "parallel_factors": "Parallel analysis, common factors",
         "parallel_components": "Parallel analysis, components",
         "map": "Minimum average partial",
+        "hull": "Hull",
+        "empirical_kaiser": "Empirical Kaiser criterion",
         "kaiser": "Eigenvalues above one",
     }
     table = "factors.suggested"
@@ -494,6 +497,8 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         schools,
         extremes,
         inspection,
+        published_rotations,
+        published_effects,
         scorecard_totals,
         scorecard_failures,
         scorecard,

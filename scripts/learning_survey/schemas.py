@@ -19,6 +19,7 @@ Unit = Literal[
     "alpha",
     "loading",
     "effect",
+    "distance",
     "statistic",
     "p",
     "variance",
@@ -31,6 +32,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "p": (0, 1),
     "count": (0, float("inf")),
     "variance": (0, float("inf")),
+    "distance": (0, float("inf")),
 }
 
 
@@ -494,13 +496,14 @@ TABLES: dict[str, Table] = {
             "rotation": _key("promax with its power, oblimin or varimax; kaiser: rows set to one length"),
             "kappa": Column("count", "promax's power"),
             "kaiser": Column("flag", "whether rows are set to one length"),
-            "rms": Column("statistic", "root mean square difference from the printed loadings, communalities free"),
-            "max_difference": Column("statistic", "largest difference, communalities free"),
+            "rms": Column("distance", "root mean square difference from the printed loadings, communalities free"),
+            "max_difference": Column("distance", "largest difference, communalities free"),
             "excess": Column(
                 "loading", "largest communality less the printed alpha of its dimension, communalities free"
             ),
-            "rms_bounded": Column("statistic", "the same with no communality above its printed alpha, as rounded"),
-            "max_difference_bounded": Column("statistic", "largest difference with no communality above its alpha"),
+            "rms_bounded": Column("distance", "the same with no communality above its printed alpha, as rounded"),
+            "max_difference_bounded": Column("distance", "largest difference with no communality above its alpha"),
+            "rounding": Column("distance", "root mean square difference that rounding the print alone leaves"),
             "rank": Column("count", "rank by rms_bounded, 1 is nearest"),
             "chosen": Column(
                 "flag", "nearest of those that imply the printed alpha of all items; of all, if none does"
