@@ -5,7 +5,6 @@ from __future__ import annotations
 from learning_survey.markdown import Source, escaped, pipe
 from learning_survey.values import NOTHING, text_of
 
-
 SHOWN = 6
 """How many rotations a report lists; the table has all."""
 
@@ -40,8 +39,8 @@ def published_rotations(s: Source) -> str | None:
     words = ", ".join(f"{factors[p['factor_a']]} with {factors[p['factor_b']]}" for p in pairs)
     printed = s.one("published.alpha", rotation=ranked[0]["rotation"])["printed"]
     caption = (
-        f"The {len(ranked)} of {len(every)} rotations that come nearest to the printed loadings. Distance: root mean square difference from"
-        f" the printed loadings. Correlations: {escaped(words)}. Alpha: of all items, as implied"
+        f"The {len(ranked)} of {len(every)} rotations that come nearest to the printed loadings. Distance: root mean"
+        f" square difference. Correlations: {escaped(words)}. Alpha: of all items, as implied"
         + ("" if printed is None else f"; {text_of(printed, 'alpha')} is printed")
         + ". No communality is above its printed alpha. Bold: the nearest of those that imply the printed alpha."
     )
