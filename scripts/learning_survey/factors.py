@@ -166,9 +166,10 @@ def _solution(name: str, moments: Moments, R: Array, k: int, study: Loaded) -> d
             found = found.named(instrument.dimension_ids, [d.label for d in instrument.dimensions])
             # An item's own factor is free, all others are to be nothing.
             wanted = np.where(np.array(own)[:, None] == np.array(instrument.dimension_ids), np.nan, 0.0)
-    resampled = replicates(leave_one_out(moments, study.seed), found, method)
+    resamples = leave_one_out(moments, study.seed)
+    resampled = replicates(resamples, found, method)
     rows = _rows(name, found, resampled, study.resampling.level, published)
-    general, hierarchy, more = alternatives.general(name, R, found, resampled, study)
+    general, hierarchy, more = alternatives.general(name, R, found, (resamples, *resampled), study)
     return rows | {
         "optima": tried + more,
         "alternatives": alternatives.others(name, R, found, method, wanted=wanted, published=published),

@@ -156,7 +156,7 @@ def test_a_constant_column_is_an_error_that_does_not_name_it():
 
     x = pd.DataFrame(np.random.default_rng(1).normal(size=(60, 5)), columns=["a", "b", "steady", "d", "e"])
     x["steady"] = 1.0
-    with warnings.catch_warnings(), pytest.raises(Exception, match=".") as caught:
+    with warnings.catch_warnings(), pytest.raises((ValueError, np.linalg.LinAlgError)) as caught:
         warnings.simplefilter("ignore")
         FactorAnalyzer(n_factors=1, rotation=None).fit(x)
     assert "steady" not in str(caught.value), gone("jackknife.require_variance can be its own")

@@ -49,7 +49,7 @@ def test_the_rotation_behind_rounded_loadings_is_the_nearest():
     found = {way: nearest_solution(np.round(pattern, 2), way, np.full(9, 0.99)) for way in WAYS}
     unit = 0.01 / np.sqrt(12)
     assert found[behind].rms < unit
-    close(found[behind].phi, phi, 0.03)
+    close(found[behind].phi, phi, 0.05)
     assert found[Way("varimax", True)].rms > 2 * unit
 
 
@@ -130,7 +130,7 @@ def test_every_real_share_is_possible_and_a_large_group_hides_all():
     assert published.impossible_share(29940, 0) == 0
     # Of 101 whole percentages no more than 44 are shares of 43.
     close(published.impossible_share(43, 0), 57 / 101)
-    assert published.impossible_share(29940, 2) > 0
+    assert published.impossible_share(29940, 3) > 0.5
 
 
 # ---------------------------------------------------------------- effects
