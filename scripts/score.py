@@ -2,6 +2,7 @@
 
 A reversed item's code x becomes min + max - x. A dimension's score is the mean of its answered items, where at least
 ``score.min_items`` are answered. The cluster is the school, or a random group where the study has no schools.
+Moments of items are also taken by cluster within each key stage and gender.
 """
 
 from pathlib import Path

@@ -15,11 +15,17 @@ from surveys import Survey
 
 from learning_survey import cli
 from learning_survey.config import Loaded
-from learning_survey.moments import Moments
+from learning_survey.moments import save_groups
+from learning_survey.score import moments_of, pairs_of
 
 
-def write_processed(study: Loaded, folder: Path, items: np.ndarray, cluster: np.ndarray) -> None:
-    """``scores.parquet`` and ``moments.npz`` of scored answers (N × items, NaN where there is none)."""
+def write_processed(
+    study: Loaded, folder: Path, items: np.ndarray, cluster: np.ndarray, **groupings: np.ndarray
+) -> None:
+    """``scores.parquet``, ``moments*.npz`` and ``pairs.npz`` of scored answers (N × items, NaN where there is none).
+
+    ``groupings`` may hold ``group`` and ``gender``, an id or None for each row.
+    """
     instrument = study.instrument
     dimensions = []
     for d in instrument.dimension_ids:
@@ -30,9 +36,17 @@ def write_processed(study: Loaded, folder: Path, items: np.ndarray, cluster: np.
         dimensions.append(np.where(enough, mean, np.nan))
     x, names = np.column_stack([items, *dimensions]), instrument.item_ids + instrument.dimension_ids
     folder.mkdir(parents=True, exist_ok=True)
-    frame = pl.DataFrame({"school": cluster, "cluster": cluster} | {n: x[:, j] for j, n in enumerate(names)})
-    frame.with_columns(pl.col(names).fill_nan(None)).write_parquet(folder / "scores.parquet")
-    Moments.of(x, names, cluster).save(folder / "moments.npz")
+    who = {"school": cluster, "cluster": cluster} | {
+        grouping: list(groupings.get(grouping, [None] * len(x))) for grouping in ("group", "gender")
+    }
+    people = pl.DataFrame(who, schema_overrides=dict.fromkeys(who, pl.String))
+    frame = people.with_columns(pl.Series(n, x[:, j]).fill_nan(None) for j, n in enumerate(names))
+    frame.write_parquet(folder / "scores.parquet")
+    moments, grouped = moments_of(frame, names, instrument.item_ids)
+    moments.save(folder / "moments.npz")
+    for grouping, groups in grouped.items():
+        save_groups(groups, instrument.item_ids, folder / f"moments_{grouping}.npz")
+    pairs_of(frame, instrument, study.seed).save(folder / "pairs.npz")
 
 
 def process(survey: Survey) -> None:

@@ -46,6 +46,7 @@ def _analysis(stage: str, *more: str) -> Step:
     return Step(("{p}/scores.parquet", "{p}/moments.npz", *more), (f"{{r}}/tables/{stage}/*.csv",))
 
 
+_BY_GROUP = ("{p}/moments_group.npz", "{p}/moments_gender.npz")
 _PUBLISHED = ("config/published/{published}.csv", "config/published/{published}.yaml")
 _TABLES = "{r}/tables/*.csv"
 
@@ -57,11 +58,13 @@ STEPS = {
         ("{p}/ingested.parquet", "{register}"),
         ("{p}/clean.parquet", "{p}/flags.parquet", "{p}/schools.parquet", "{p}/ledger.csv", "{r}/tables/clean/*.csv"),
     ),
-    "score": Step(("{p}/clean.parquet",), ("{p}/scores.parquet", "{p}/moments.npz")),
+    "score": Step(("{p}/clean.parquet",), ("{p}/scores.parquet", "{p}/moments.npz", *_BY_GROUP, "{p}/pairs.npz")),
     "describe": _analysis("describe"),
-    "reliability": _analysis("reliability"),
+    "reliability": _analysis("reliability", *_BY_GROUP),
     "missing": _analysis("missing"),
+    "polychoric": Step(("{p}/pairs.npz",), ("{r}/tables/polychoric/*.csv",)),
     "factors": _analysis("factors", _PUBLISHED[0]),
+    "confirmatory": _analysis("confirmatory"),
     "key_stages": _analysis("key_stages"),
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
@@ -230,7 +233,8 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    stages = {"key_stages", "gender", "schools", "inspection", "published"} - set(audited.study.stages)
+    optional = {"confirmatory", "key_stages", "gender", "schools", "inspection", "published"}
+    stages = optional - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")
     if not audited.study.published:

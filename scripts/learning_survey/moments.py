@@ -7,10 +7,15 @@ For each cluster ``g`` and each pair of variables ``i, j``, over the rows in whi
 
 Everything adds over clusters, so resampling clusters is a weighted sum of small matrices. Covariances and correlations
 are pairwise, as R's ``cov(use = "pairwise.complete.obs")``; without missing answers they are the ordinary ones.
+
+Groups that cross clusters (key stages, genders) have moments of their own, by cluster: a dictionary from group to
+``Moments``. A cluster without students of the group is not in it; ``Moments.aligned`` puts it back where two groups are
+held against each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +96,33 @@ class Moments:
             n[g], s[g], q[g], c[g] = seen.T @ seen, filled.T @ seen, (filled**2).T @ seen, filled.T @ filled
         return cls(tuple(variables), tuple(str(label) for label in labels), n, s, q, c)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Moments]) -> Moments:
+        """The clusters of several moments of the same variables, one after the other."""
+        clusters = tuple(label for part in parts for label in part.clusters)
+        return cls(parts[0].variables, clusters, *(np.concatenate([getattr(m, a) for m in parts]) for a in "nsqc"))
+
+    def summed(self, labels: Sequence[str]) -> Moments:
+        """Clusters that share one of ``labels`` (as many as clusters) added up; labels are sorted."""
+        order = np.argsort(np.asarray(labels), kind="stable")
+        found, starts = np.unique(np.asarray(labels)[order], return_index=True)
+        sums = (np.add.reduceat(getattr(self, a)[order], starts, axis=0) for a in "nsqc")
+        return Moments(self.variables, tuple(found.tolist()), *sums)
+
+    def among(self, clusters: NDArray[np.bool_]) -> Moments:
+        """Only some clusters, by a flag for each."""
+        kept = tuple(label for label, keep in zip(self.clusters, clusters, strict=True) if keep)
+        return Moments(self.variables, kept, *(getattr(self, a)[clusters] for a in "nsqc"))
+
+    def aligned(self, clusters: Sequence[str]) -> Moments:
+        """The moments in ``clusters``, which include all of these; zero in a cluster that is not one of them."""
+        at = np.searchsorted(clusters, self.clusters)
+        arrays = (np.zeros((len(clusters), *self.n.shape[1:])) for _ in "nsqc")
+        result = Moments(self.variables, tuple(clusters), *arrays)
+        for a in "nsqc":
+            getattr(result, a)[at] = getattr(self, a)
+        return result
+
     def select(self, names: list[str]) -> Moments:
         """The moments of some variables, in the order given."""
         at = [self.variables.index(name) for name in names]
@@ -110,24 +142,40 @@ class Moments:
         return self.pooled(weights.astype(float))
 
     def save(self, path: Path) -> None:
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                variables=np.array(self.variables),
-                clusters=np.array(self.clusters),
-                n=self.n,
-                s=self.s,
-                q=self.q,
-                c=self.c,
-            )
+        _write(path, self, {})
 
     @classmethod
     def load(cls, path: Path) -> Moments:
-        try:
-            with np.load(path) as file:
-                arrays = [file[name] for name in ("n", "s", "q", "c")]
-                return cls(tuple(file["variables"].tolist()), tuple(file["clusters"].tolist()), *arrays)
-        except (OSError, ValueError, KeyError) as error:
-            raise SurveyError(
-                f"not a moments file: {error}", where=path, remedy="Run the pipeline; the step 'score' makes it."
-            ) from None
+        return _read(path)[0]
+
+
+def save_groups(groups: dict[str, Moments], variables: list[str], path: Path) -> None:
+    """Write moments by group and cluster; ``variables`` are theirs, and name them where there is no group."""
+    empty = np.empty((0, len(variables), len(variables)))
+    nobody = Moments(tuple(variables), (), empty, empty, empty, empty)
+    labels = np.repeat(list(groups), [len(m.clusters) for m in groups.values()]) if groups else np.empty(0, str)
+    _write(path, Moments.joined([*groups.values()] or [nobody]), {"groups": labels})
+
+
+def load_groups(path: Path) -> dict[str, Moments]:
+    """The moments of each group that has students, by the group's id; empty where the study has no such grouping."""
+    moments, labels = _read(path, "groups")
+    return {str(label): moments.among(labels == label) for label in np.unique(labels)}
+
+
+def _write(path: Path, m: Moments, more: dict[str, NDArray[np.str_]]) -> None:
+    names = {"variables": np.array(m.variables, dtype=str), "clusters": np.array(m.clusters, dtype=str)}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
+
+
+def _read(path: Path, *more: str) -> tuple[Moments, *tuple[NDArray[np.str_], ...]]:
+    try:
+        with np.load(path) as file:
+            arrays = [file[name] for name in "nsqc"]
+            moments = Moments(tuple(file["variables"].tolist()), tuple(file["clusters"].tolist()), *arrays)
+            return moments, *(file[name] for name in more)
+    except (OSError, ValueError, KeyError) as error:
+        raise SurveyError(
+            f"not a moments file: {error}", where=path, remedy="Run the pipeline; the step 'score' makes it."
+        ) from None

@@ -1,4 +1,4 @@
-"""Items in one direction, dimension scores, bands and moments by cluster."""
+"""Items in one direction, dimension scores, bands, and moments and two-way tables by cluster and group."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from learning_survey import people
 from learning_survey.errors import SurveyError
-from learning_survey.moments import Moments
+from learning_survey.jackknife import MOST
+from learning_survey.moments import Moments, save_groups
+from learning_survey.two_way import TwoWay, choices
 
 if TYPE_CHECKING:
     from learning_survey.config import Instrument, Loaded
 
+GROUPINGS = ("group", "gender")  # columns that cut schools into groups with moments of their own
 BLOCK = 100_000  # rows whose moments are taken at a time
 EXACT = 1e-9  # a mean such as 2.6 = 13 / 5 may fall short of its cut point by a rounding error, never by this much
 
 
 def score(study: Loaded, clean: Path, out: Path) -> None:
-    """Write ``scores.parquet`` and ``moments.npz`` (see docs/conventions.md) to ``out``.
+    """Write ``scores.parquet``, ``moments*.npz`` and ``pairs.npz`` (see docs/conventions.md) to ``out``.
 
     Raises SurveyError when ``clean`` is not a file of the step 'clean'.
     """
@@ -36,9 +39,12 @@ def score(study: Loaded, clean: Path, out: Path) -> None:
             remedy="Run the pipeline; the step 'clean' makes it.",
         ) from None
     scores = scored(kept, instrument).insert_column(1, clusters(kept["school"], study).alias("cluster"))
-    moments = moments_of(scores, instrument.item_ids + instrument.dimension_ids)
+    moments, grouped = moments_of(scores, instrument.item_ids + instrument.dimension_ids, instrument.item_ids)
     people.write(scores, "scores", out / "scores.parquet", instrument)
     moments.save(out / "moments.npz")
+    for grouping, groups in grouped.items():
+        save_groups(groups, instrument.item_ids, out / f"moments_{grouping}.npz")
+    pairs_of(scores, instrument, study.seed).save(out / "pairs.npz")
 
 
 def scored(frame: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
@@ -79,20 +85,58 @@ def clusters(school: pl.Series, study: Loaded) -> pl.Series:
     return pl.Series(label.tolist(), dtype=pl.String)
 
 
-def moments_of(scores: pl.DataFrame, variables: list[str]) -> Moments:
-    """Moments of ``variables`` by ``cluster``, a block of whole clusters at a time: one copy of the rows is enough."""
-    cluster = scores["cluster"].to_numpy()
+def moments_of(
+    scores: pl.DataFrame, variables: list[str], items: list[str]
+) -> tuple[Moments, dict[str, dict[str, Moments]]]:
+    """Moments of ``variables`` by cluster and, for each of GROUPINGS, of ``items`` by cluster in each group.
+
+    One pass over the rows, a block of whole clusters at a time, so that one copy of the rows is enough: moments are
+    taken by cluster, group and gender, of which the others are sums. Students without a group are in no group's.
+    """
+    cluster = scores["cluster"].rank("dense").to_numpy()
     order = np.argsort(cluster, kind="stable")
     ends = np.append(np.flatnonzero(cluster[order][1:] != cluster[order][:-1]) + 1, len(order))
-    parts, start = [], 0
+    parts: list[Moments] = []
+    by_group: dict[str, dict[str, list[Moments]]] = {grouping: {} for grouping in GROUPINGS}
+    start = 0
     for end, following in zip(ends, [*ends[1:], np.inf], strict=True):
-        if following - start > BLOCK:
-            rows = scores[order[start:end]]
-            x = rows.select(pl.col(variables).fill_null(float("nan"))).to_numpy()
-            parts.append(Moments.of(x, variables, rows["cluster"].to_numpy()))
-            start = end
-    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in "nsqc")
-    return Moments(tuple(variables), tuple(label for part in parts for label in part.clusters), *arrays)
+        if following - start <= BLOCK:
+            continue
+        rows, start = scores[order[start:end]], end
+        keys = ["cluster", *GROUPINGS]
+        cells = rows.select(keys).unique().sort(keys).with_row_index("cell")
+        cell = rows.select(keys).join(cells, on=keys, how="left", nulls_equal=True, maintain_order="left")["cell"]
+        x = rows.select(pl.col(variables).fill_null(float("nan"))).to_numpy()
+        finest = Moments.of(x, variables, cell.to_numpy())
+        parts.append(finest.summed(cells["cluster"].to_list()))
+        own = finest.select(items)
+        for grouping, found in by_group.items():
+            for group in cells[grouping].drop_nulls().unique():
+                inside = (cells[grouping] == group).fill_null(value=False).to_numpy()
+                summed = own.among(inside).summed(cells["cluster"].filter(inside).to_list())
+                found.setdefault(group, []).append(summed)
+    grouped = {
+        grouping: {group: Moments.joined(found[group]) for group in sorted(found)}
+        for grouping, found in by_group.items()
+    }
+    return Moments.joined(parts), grouped
+
+
+def pairs_of(scores: pl.DataFrame, instrument: Instrument, seed: int) -> TwoWay:
+    """Two-way tables of the items by cluster, group and gender.
+
+    More than ``jackknife.MOST`` clusters are put into that many random groups of clusters, drawn with ``seed``, so that
+    the tables do not grow with the number of schools. A student without a group or gender is in cells without one.
+    """
+    labels = scores["cluster"].unique().sort()
+    cells = scores.select("cluster", *GROUPINGS).fill_null("")
+    if len(labels) > MOST:
+        group = np.random.default_rng(seed).permutation(len(labels)) % MOST
+        names = pl.Series([f"R{g + 1:03d}" for g in group])
+        cells = cells.with_columns(pl.col("cluster").replace_strict(labels, names))
+    codes = [instrument.response_of(i).codes for i in instrument.item_ids]
+    x = choices(scores.select(pl.col(instrument.item_ids).fill_null(float("nan"))).to_numpy(), codes)
+    return TwoWay.of(x, instrument.item_ids, codes, cells.to_numpy().astype(str))
 
 
 def band_of(scores: ArrayLike, instrument: Instrument) -> NDArray[np.int64]:

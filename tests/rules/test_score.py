@@ -16,7 +16,10 @@ def survey(tmp_path):
 
 
 def test_it_writes_scores_and_moments_the_same_each_time(survey):
-    files = [survey.processed / name for name in ("scores.parquet", "moments.npz")]
+    files = [
+        survey.processed / name
+        for name in ("scores.parquet", "moments.npz", "moments_group.npz", "moments_gender.npz", "pairs.npz")
+    ]
     done = command("score", survey.root, *ARGUMENTS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     first = [path.read_bytes() for path in files]

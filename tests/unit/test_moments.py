@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from learning_survey.errors import SurveyError
-from learning_survey.moments import Moments
+from learning_survey.moments import Moments, load_groups, save_groups
 
 
 @pytest.fixture
@@ -48,3 +48,33 @@ def test_saved_moments_come_back_and_a_broken_file_is_refused(rows, tmp_path):
     (tmp_path / "m.npz").write_bytes(b"not a zip")
     with pytest.raises(SurveyError, match="not a moments file"):
         Moments.load(tmp_path / "m.npz")
+
+
+def test_clusters_are_summed_by_label_and_put_back_where_they_are_missing(rows):
+    x, cluster = rows
+    moments = Moments.of(x, list("wxyz"), cluster)
+    summed = moments.summed(["q", "p", "q", "p", "p"])
+    assert summed.clusters == ("p", "q")
+    expected = Moments.of(x, list("wxyz"), np.where(np.isin(cluster, ["a", "c"]), "q", "p"))
+    np.testing.assert_allclose(summed.c, expected.c, rtol=1e-12)
+    part = moments.among(np.array([False, True, False, True, False]))
+    assert part.clusters == ("b", "d")
+    back = part.aligned(moments.clusters)
+    np.testing.assert_array_equal(back.n[[1, 3]], moments.n[[1, 3]])
+    assert back.clusters == moments.clusters and not back.n[[0, 2, 4]].any()
+
+
+def test_saved_groups_come_back(rows, tmp_path):
+    x, cluster = rows
+    young = np.arange(len(x)) < 200
+    groups = {g: Moments.of(x[k], list("wxyz"), cluster[k]) for g, k in (("old", ~young), ("young", young))}
+    save_groups(groups, list("wxyz"), tmp_path / "g.npz")
+    back = load_groups(tmp_path / "g.npz")
+    assert list(back) == ["old", "young"]
+    for group, moments in groups.items():
+        assert back[group].clusters == moments.clusters and back[group].variables == moments.variables
+        for name in "nsqc":
+            np.testing.assert_array_equal(getattr(back[group], name), getattr(moments, name))
+    groups["old"].save(tmp_path / "m.npz")
+    with pytest.raises(SurveyError, match="not a moments file"):
+        load_groups(tmp_path / "m.npz")

@@ -15,8 +15,9 @@ from surveys import make_survey
 from learning_survey import score as module
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
-from learning_survey.moments import Moments
-from learning_survey.score import band_of, clusters, is_high, moments_of, scored
+from learning_survey.moments import Moments, load_groups
+from learning_survey.score import band_of, clusters, is_high, moments_of, pairs_of, scored
+from learning_survey.two_way import TwoWay
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +83,39 @@ def test_moments_in_blocks_are_those_of_all_rows_at_once(survey, monkeypatch):
     whole = Moments.of(scores.select(variables).to_numpy(), variables, scores["cluster"].to_numpy())
     for block in (1, 31, 65, 10**6):
         monkeypatch.setattr(module, "BLOCK", block)
-        parts = moments_of(scores, variables)
+        parts, grouped = moments_of(scores, variables, ["d1_1", "d3"])
         assert parts.clusters == whole.clusters and parts.variables == whole.variables
         for name in "nsqc":
-            np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+            np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-13)
+        for grouping in ("group", "gender"):
+            assert list(grouped[grouping]) == sorted(scores[grouping].drop_nulls().unique())
+            for group, found in grouped[grouping].items():
+                rows = scores.filter(pl.col(grouping) == group)
+                x = rows.select("d1_1", "d3").to_numpy()
+                expected = Moments.of(x, ["d1_1", "d3"], rows["cluster"].to_numpy())
+                assert found.clusters == expected.clusters and found.variables == ("d1_1", "d3")
+                for name in "nsqc":
+                    np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-13)
+
+
+def test_groups_add_up_to_the_students_who_have_one(survey):
+    scores, items = pl.read_parquet(survey.processed / "scores.parquet"), survey.load().instrument.item_ids
+    for grouping in ("group", "gender"):
+        groups = load_groups(survey.processed / f"moments_{grouping}.npz")
+        assert set(groups) == set(scores[grouping].drop_nulls())
+        x = scores.filter(pl.col(grouping).is_not_null()).select(items).to_numpy()
+        totals = [m.pooled() for m in groups.values()]
+        np.testing.assert_array_equal(sum(np.diagonal(m.n) for m in totals), (~np.isnan(x)).sum(axis=0))
+        np.testing.assert_allclose(sum(np.diagonal(m.s) for m in totals), np.nansum(x, axis=0))
+
+
+def test_a_study_without_a_grouping_has_no_groups(tmp_path):
+    columns = {"cluster": ["a", "a", "b"], "group": [None] * 3, "gender": ["x", None, "x"], "i": [1.0, 2.0, 3.0]}
+    scores = pl.DataFrame(columns, schema_overrides={"group": pl.String})
+    _, grouped = moments_of(scores, ["i"], ["i"])
+    assert grouped["group"] == {} and grouped["gender"]["x"].clusters == ("a", "b")
+    module.save_groups({}, ["i"], tmp_path / "m.npz")
+    assert load_groups(tmp_path / "m.npz") == {}
 
 
 def test_without_schools_clusters_are_random_groups_of_one_size(tmp_path):
@@ -164,3 +194,30 @@ def test_a_file_of_another_study_is_refused(survey, tmp_path):
         with pytest.raises(SurveyError, match="not the cleaned data of this study"):
             module.score(survey.load(), path, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["other.parquet"]
+
+
+# ---------------------------------------------------------------- two-way tables
+
+
+def test_two_way_tables_are_those_of_the_scored_items(survey):
+    study = survey.load()
+    scores = pl.read_parquet(survey.processed / "scores.parquet")
+    tables = pairs_of(scores, study.instrument, study.seed)
+    saved = TwoWay.load(survey.processed / "pairs.npz")
+    np.testing.assert_array_equal(tables.pairs, saved.pairs)
+    assert saved.by("cluster")[0] == scores["cluster"].unique().sort().to_list()
+    assert saved.by("gender")[0] == scores["gender"].drop_nulls().unique().sort().to_list()
+    a, b = (scores[i].to_pandas() for i in study.instrument.item_ids[:2])
+    np.testing.assert_array_equal(saved.pooled().pairs[0], pd.crosstab(a, b))
+
+
+def test_many_clusters_are_put_into_groups_of_clusters(survey, monkeypatch):
+    study = survey.load()
+    scores = pl.read_parquet(survey.processed / "scores.parquet")
+    whole = pairs_of(scores, study.instrument, study.seed)
+    monkeypatch.setattr(module, "MOST", 3)
+    grouped = pairs_of(scores, study.instrument, study.seed)
+    assert grouped.by("cluster")[0] == ["R001", "R002", "R003"]
+    np.testing.assert_array_equal(grouped.pooled().pairs, whole.pooled().pairs)
+    students = grouped.by("cluster")[1].items.sum(axis=-1).max(axis=-1)
+    assert (students > 0).all() and students.sum() <= len(scores)

@@ -4,6 +4,8 @@ rule reliability:
     input:
         scores=f"{PROCESSED}/scores.parquet",
         moments=f"{PROCESSED}/moments.npz",
+        by_group=f"{PROCESSED}/moments_group.npz",
+        by_gender=f"{PROCESSED}/moments_gender.npz",
         code=code("reliability"),
     output:
         *tables("reliability"),
