@@ -63,7 +63,7 @@ STEPS = {
     "reliability": _analysis("reliability", *_BY_GROUP),
     "missing": _analysis("missing"),
     "polychoric": Step(("{p}/pairs.npz",), ("{r}/tables/polychoric/*.csv",)),
-    "factors": _analysis("factors", _PUBLISHED[0]),
+    "factors": _analysis("factors", "{p}/pairs.npz", _PUBLISHED[0]),
     "confirmatory": _analysis("confirmatory"),
     "key_stages": _analysis("key_stages"),
     "gender": _analysis("gender"),

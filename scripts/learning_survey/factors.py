@@ -71,6 +71,10 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
         retention, suggested = _retention(name, R, n, study, rng)
         rows["retention"] += retention
         rows["suggested"] += suggested
+        if name == "items":
+            retention_rows, suggested = _polychoric(processed / "pairs.npz", n, study, rng)
+            rows["retention"] += retention_rows
+            rows["suggested"] += suggested
         if k is not None:
             for table, more in _solution(name, chosen, R, k, study).items():
                 rows[table] += more
@@ -133,6 +137,45 @@ def _retention(name: str, R: Array, n: int, study: Loaded, rng: np.random.Genera
         "empirical_kaiser": expected,
         "hull_fit": np.append(fit[1:], blank),
         "hull_st": np.append(st[1:], blank),
+    }
+    rows = [{"matrix": name} | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return rows, [{"matrix": name, "method": method, "factors": k} for method, k in suggested.items()]
+
+
+def _polychoric(path: Path, n: int, study: Loaded, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Parallel analysis of the items' polychoric correlations, against random answers in the shares observed.
+
+    Nothing where a pair of items has no polychoric correlation.
+    """
+    from learning_survey.polychoric_estimates import polychoric
+    from learning_survey.polychoric_parallel import random_polychorics
+    from learning_survey.two_way import TwoWay
+
+    plan, name = study.factors, "polychoric"
+    fit = polychoric(TwoWay.load(path).pooled().select(study.instrument.item_ids), path)
+    R, items = fit.matrix, fit.tables.items
+    if not np.isfinite(R).all():
+        return [], []
+    components, found = retention.eigenvalues(R), retention.reduced_eigenvalues(R[None])
+    factors = found[0] if len(found) else np.full(len(R), np.nan)
+    random_components, random_factors = retention.parallel(
+        n,
+        len(R),
+        plan.parallel_draws,
+        plan.parallel_quantile,
+        rng,
+        draw=lambda n, _, draws, rng: random_polychorics(items, n, draws, rng),
+    )
+    columns = {
+        "k": np.arange(1, len(R) + 1),
+        "eigenvalue_components": components,
+        "parallel_components": random_components,
+        "eigenvalue_factors": factors,
+        "parallel_factors": random_factors,
+    }
+    suggested = {
+        "parallel_factors": retention.first_below(factors, random_factors) if np.isfinite(factors).all() else np.nan,
+        "parallel_components": retention.first_below(components, random_components),
     }
     rows = [{"matrix": name} | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     return rows, [{"matrix": name, "method": method, "factors": k} for method, k in suggested.items()]

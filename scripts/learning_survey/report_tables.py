@@ -284,7 +284,7 @@ def retention(s: Source) -> str | None:
         found = [s.one("factors.adequacy", matrix=x, statistic=statistic) for x in matrices]
         if any(found):
             rows.append([f"{label} (adequacy)", *(s.cell("factors.adequacy", r, "value") for r in found)])
-    words = {"dimensions": "Dimension scores", "items": "Items"}
+    words = {"dimensions": "Dimension scores", "items": "Items", "polychoric": "Items, polychoric"}
     header = ["Method", *(words.get(m, m) for m in matrices)]
     caption = "How many factors each method suggests, and whether the correlations can be factored at all."
     return pipe(header, "l" + "r" * len(matrices), rows, caption, "retention") if rows else None

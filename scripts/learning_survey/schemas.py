@@ -425,7 +425,7 @@ TABLES: dict[str, Table] = {
     "factors.retention": Table(
         "How many factors: one row per matrix and number of factors.",
         {
-            "matrix": _key("dimensions or items"),
+            "matrix": _key("dimensions, items, or polychoric: of items, for parallel analysis only"),
             "k": Column("count", "number of factors", key=True, nullable=False),
             "eigenvalue_components": Column("statistic", "eigenvalue of the correlation matrix"),
             "parallel_components": Column("statistic", "the same in random data: the study's quantile"),
@@ -444,7 +444,7 @@ TABLES: dict[str, Table] = {
     "factors.suggested": Table(
         "What each method suggests.",
         {
-            "matrix": _key("dimensions or items"),
+            "matrix": _key("dimensions, items, or polychoric: of items, for parallel analysis only"),
             "method": _key("parallel_factors, parallel_components, map, hull, empirical_kaiser or kaiser"),
             "factors": Column("count", "suggested number of factors"),
         },
