@@ -8,7 +8,7 @@ EXPORTS ?=
 OPTIONS ?=
 BIN := .venv/bin
 
-.PHONY: build report plan study test lint format bench calibration-check lock clean help
+.PHONY: build report plan study test nightly lint format bench calibration-check lock clean help
 
 build: .venv/ready ## set up the environment and build the studies of config/config.yaml
 	@$(BIN)/python workflow/build.py
@@ -27,6 +27,9 @@ study: .venv/ready ## draft a study from exports: make study NAME=autumn EXPORTS
 test: .venv/ready ## run every test
 	@$(BIN)/python -m pytest
 
+nightly: .venv/ready ## run the property tests with 2,000 new examples each
+	@$(BIN)/python -m pytest --hypothesis-profile nightly -m hypothesis
+
 lint: .venv/ready ## check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -35,7 +38,7 @@ format: .venv/ready ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/ready ## time every rule, best of three, into docs/benchmarks.md
+bench: .venv/ready ## time every rule and large exports, into docs/benchmarks.md
 	@$(BIN)/python workflow/bench.py
 
 calibration-check: .venv/ready ## draw the cohort with 20 other seeds and count the targets met

@@ -18,6 +18,7 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
+from learning_survey.careless import INDICES, SAMPLES
 from learning_survey.config import Loaded
 from learning_survey.schemas import TABLES
 
@@ -81,6 +82,10 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
     suggested = ("parallel_factors", "parallel_components", "map", "hull", "empirical_kaiser", "kaiser")
     keys: dict[str, list[tuple]] = {
         "clean.flow": [("test_status",), ("duplicates",)],
+        "clean.ledger_summary": [("test_status", "status"), ("duplicates", "respondent")],
+        "clean.unmapped": [("gender",)],
+        "clean.careless": [(x,) for x in (*INDICES, "any")],
+        "clean.sensitivity": list(product(dims, SAMPLES)),
         "clean.sample": [(f,) for f in ("students", "schools", "schools_rated", "items")],
         "describe.items": [(x,) for x in items],
         "describe.item_distribution": list(product(items, i.response.codes)),
@@ -90,6 +95,11 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         "reliability.alpha": [(d,) for d in [*dims, "all"]],
         "reliability.items": [(x.dimension, x.id) for x in i.items],
         "missing.items": [(x,) for x in items],
+        "missing.schools": [(x,) for x in schools] if study.columns.school else [],
+        "missing.groups": [("group", x.id) for x in (study.key_stages.levels if study.key_stages else [])]
+        + [("gender", x.id) for x in (study.gender.categories if study.gender else [])],
+        "missing.mcar": [(d,) for d in [*dims, "all"]],
+        "missing.sensitivity": [(d,) for d in dims],
         "factors.adequacy": list(product(("dimensions", "items"), ("kmo", "bartlett", f"kmo:{dims[0]}"))),
         "factors.retention": list(product(("dimensions", "items"), (1, 2))),
         "factors.suggested": list(product(("dimensions", "items"), suggested)),
@@ -147,6 +157,7 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
                 "dimension": next((x.dimension for x in i.items if x.id == key[0]), None),
                 "wording": words.get(key[0]),
                 "text": "1,234",
+                "action": "drop" if name == "clean.careless" else "drop_row",
                 "rating": "Good",
                 "school": "S01",
                 "top_school": "S01",

@@ -1,4 +1,4 @@
-"""Time the default build, best of three, and write docs/benchmarks.md.
+"""Time the default build, best of three, and reading and cleaning large exports; write docs/benchmarks.md.
 
 Each round builds a fresh copy of the project with this environment: cohort to three formats. Wall time and peak memory
 of each rule come from Snakemake's benchmarks; the whole run and a second run with nothing to do are timed around the
@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+
+import bench_scale
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
@@ -64,9 +66,13 @@ def document(rules: dict[str, list[tuple[float, float]]], first: list[float], se
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`: the default build of a fresh copy, best of three rounds.",
+        "Written by `make bench`.",
         f"{datetime.date.today().isoformat()}, Python {platform.python_version()}, "
         f"{os.cpu_count()} cores, {platform.machine()}.",
+        "",
+        "## The default build",
+        "",
+        "A fresh copy, best of three rounds.",
         "",
         "| what | best, s | all rounds, s |",
         "|---|---:|---|",
@@ -89,7 +95,7 @@ def document(rules: dict[str, list[tuple[float, float]]], first: list[float], se
 
 
 def main() -> None:
-    page = document(*measure())
+    page = document(*measure()) + "\n" + "\n".join([*bench_scale.main(), ""])
     (ROOT / "docs" / "benchmarks.md").write_text(page, encoding="utf-8")
     print(page)
 

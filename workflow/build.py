@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ROOM = 1 << 16  # bytes
 
 
 def snakemake(*arguments: str) -> list[str]:
@@ -41,17 +42,28 @@ def chosen(study: str | None) -> list[str]:
 def build(study: str | None, cores: str) -> int:
     """Run the workflow; return its exit code."""
     began = time.monotonic()
-    (ROOT / ".snakemake").mkdir(exist_ok=True)
-    with (ROOT / ".snakemake" / "build.lock").open("w") as lock:
+    state = ROOT / ".snakemake"
+    try:
+        state.mkdir(exist_ok=True)
+        held = (state / "build.lock").open("w+")
+    except OSError as error:
+        return refused(state, error)
+    with held as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             # Perhaps the last step of a build that was killed: it ends by itself.
             print("Another build is running in this folder; waiting for it to end …", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        # The child holds the lock too, so that it stays locked while any part of the build lives.
+        try:  # Snakemake's own notes need some room; without any it ends in tracebacks
+            os.posix_fallocate(lock.fileno(), 0, ROOM)
+            lock.truncate(0)
+        except OSError as error:
+            return refused(state, error)
+        # As its standard input the lock goes to the child and from there to every step: it stays locked while any part
+        # of the build lives. Snakemake closes whatever else its steps could inherit.
         command = snakemake("--cores", cores, "--logger", "progress", *chosen(study))
-        process = subprocess.Popen(command, cwd=ROOT, env=environment(), pass_fds=[lock.fileno()])
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=lock)
         try:
             code = process.wait()
         except KeyboardInterrupt:
@@ -59,6 +71,13 @@ def build(study: str | None, cores: str) -> int:
     if code == 0:
         summary(study, time.monotonic() - began)
     return code
+
+
+def refused(path: Path, error: OSError) -> int:
+    """Say that ``path`` cannot be written; return the exit code."""
+    print(f"error: {path}: cannot write: {error.strerror}", file=sys.stderr)
+    print("  Free disk space or correct permissions, then run again.", file=sys.stderr)
+    return 2
 
 
 def summary(study: str | None, seconds: float) -> None:

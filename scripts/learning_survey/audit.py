@@ -20,8 +20,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from learning_survey import file_labels
 from learning_survey.code import modules_of
 from learning_survey.errors import SurveyError
+from learning_survey.exports import export_files
 from learning_survey.schemas import TABLES
 from learning_survey.tables import neutral
 from learning_survey.values import Row, Tables, read_rows
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from learning_survey.config import Loaded
 
 PERSON, AGGREGATE = "person-level", "aggregate"
+EXPORTS, REGISTER = "exports/*", "register"  # what raw files are called where results do not name them
 SCRIPTS = Path(__file__).resolve().parent.parent
 
 
@@ -53,9 +56,9 @@ _TABLES = "{r}/tables/*.csv"
 # The workflow's rules in the order that data flow; a test holds this list against workflow/rules/.
 STEPS = {
     "simulate": Step(("config/calibration/{calibration}.yaml",), ("{raw}/*",)),
-    "ingest": Step(("{exports}",), ("{p}/ingested.parquet", "{r}/tables/ingest/*.csv")),
+    "ingest": Step(("{exports}",), ("{p}/ingested.parquet", "{p}/files.csv", "{r}/tables/ingest/*.csv")),
     "clean": Step(
-        ("{p}/ingested.parquet", "{register}"),
+        ("{p}/ingested.parquet", "{p}/files.csv", "{register}"),
         ("{p}/clean.parquet", "{p}/flags.parquet", "{p}/schools.parquet", "{p}/ledger.csv", "{r}/tables/clean/*.csv"),
     ),
     "score": Step(("{p}/clean.parquet",), ("{p}/scores.parquet", "{p}/moments.npz", *_BY_GROUP, "{p}/pairs.npz")),
@@ -92,9 +95,7 @@ class Audited:
     @cached_property
     def files(self) -> list[Path]:
         """Everything that the audit covers: raw inputs, person-level files and results, without hidden files."""
-        raw = [path for pattern in self.study.exports.files for path in self.study.export_folder.glob(pattern)]
-        if self.study.synthetic:
-            raw = list(self.study.export_folder.rglob("*"))
+        raw = list(self.study.export_folder.rglob("*")) if self.study.synthetic else export_files(self.study)
         if self.study.register_:
             raw.append(self.study.root / self.study.register_.file)
         made = [*self.processed.rglob("*"), *self.results.rglob("*")]
@@ -103,22 +104,34 @@ class Audited:
         return sorted(kept, key=self.name)
 
     def name(self, path: Path) -> str:
-        """A file's path from the project's root, as the manifest prints it."""
+        """A file's path from the project's root, as the audit prints it; a label where results name no raw file."""
         root, full = self.study.root.absolute(), path.absolute()
+        if full in self._labels:
+            return self._labels[full]
         return (full.relative_to(root) if full.is_relative_to(root) else full).as_posix()
+
+    @cached_property
+    def _labels(self) -> dict[Path, str]:
+        if file_labels.named(self.study):
+            return {}
+        folder, known = self.study.export_folder.absolute(), file_labels.read(self.processed / file_labels.FILE)
+        register = {(self.study.root / self.study.register_.file).absolute(): REGISTER} if self.study.register_ else {}
+        return {folder / name: EXPORTS.replace("*", label) for name, label in known.items()} | register
 
     def patterns(self, patterns: Iterable[str]) -> list[str]:
         """Patterns with the study's folders and files in them; what the study does not have is left out."""
         study = self.study
         known = {
-            "raw": [self.name(study.export_folder)],
+            "raw": [Path(study.exports.folder).as_posix()],
             "p": [self.name(self.processed)],
             "r": [self.name(self.results)],
-            "exports": [f"{self.name(study.export_folder)}/{pattern}" for pattern in study.exports.files],
+            "exports": [f"{Path(study.exports.folder).as_posix()}/{pattern}" for pattern in study.exports.files],
             "register": [Path(study.register_.file).as_posix()] if study.register_ else [],
             "published": [study.published] if study.published else [],
             "calibration": [study.calibration] if study.calibration else [],
         }
+        if not file_labels.named(study):
+            known |= {"exports": [EXPORTS], "register": [REGISTER] if study.register_ else []}
         filled = []
         for pattern in patterns:
             key = re.search(r"\{(\w+)\}", pattern)

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from learning_survey import file_labels
 from learning_survey.audit import Audited, present, rows_in
 from learning_survey.errors import SurveyError
 from learning_survey.schemas import TABLES
+from learning_survey.tables import restored
 from learning_survey.values import Row
 
 # Tables print ten significant digits.
@@ -270,7 +272,9 @@ _EDGE = ".-+@"
 
 
 def _no_persons(audited: Audited) -> Check:
-    check = Check("no_persons", "no id as received, identifier or keyed pseudonym is anywhere in the results")
+    check = Check(
+        "no_persons", "no id, identifier or file name as received and no keyed pseudonym is anywhere in the results"
+    )
     words, phrases, numbers = _ids(audited)
     for path in audited.files:
         if audited.results not in path.parents:
@@ -292,18 +296,18 @@ def _no_persons(audited: Audited) -> Check:
 
 
 def _ids(audited: Audited) -> tuple[set[str], list[str], set[str]]:
-    """What must not be in the results: single words, others (at most 500, sorted), and bare numbers.
+    """What must not be in the results: single words, others (names of files, and at most 500 more), and bare numbers.
 
     They are the ids of respondents and schools and the direct identifiers as the exports and the register have them,
-    and the keyed pseudonyms of the person-level files. A bare number cannot be told from a count, and a plain word or
-    anything under four characters not from prose. The labels that schools have in the results are no raw ids,
-    whatever they look like.
+    the names of files and sheets, and the keyed pseudonyms of the person-level files. A bare number cannot be told from
+    a count, and a plain word or anything under four characters not from prose. The labels that schools have in the
+    results are no raw ids, whatever they look like.
     """
     import polars as pl
 
     from learning_survey.received import identifying
 
-    ids = identifying(audited.study)
+    ids = identifying(audited.study) | (names := _names(audited))
     ingested = pl.read_parquet(audited.processed / "ingested.parquet", columns=["respondent", "school"])
     ids |= {x for column in ingested for x in column.drop_nulls().unique()}
     if (register := audited.processed / "schools.parquet").is_file() and audited.study.columns.school:
@@ -311,7 +315,18 @@ def _ids(audited: Audited) -> tuple[set[str], list[str], set[str]]:
     numbers = {i for i in ids if i.isdigit()}
     telling = {i for i in ids - numbers if len(i) >= 4 and not i.isalpha()}
     words = {i for i in telling if _TOKEN.fullmatch(i) and i == i.strip(_EDGE)}
-    return words, sorted(telling - words)[:500], numbers
+    phrases = telling - words
+    return words, sorted(phrases & names) + sorted(phrases - names)[:500], numbers
+
+
+def _names(audited: Audited) -> set[str]:
+    """Names of export files and their sheets, but for those of results themselves; none where results may have them."""
+    if file_labels.named(audited.study):
+        return set()
+    with (audited.processed / file_labels.FILE).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {restored(row[column]).rpartition("/")[2] for row in rows for column in ("file", "sheet")}
+    return names - {path.name for path in audited.files if audited.results in path.parents}
 
 
 def _texts(path: Path) -> Iterator[str]:

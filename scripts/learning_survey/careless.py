@@ -12,8 +12,11 @@ Formulas, defaults and full sources: docs/methods/cleaning.md.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
@@ -34,27 +37,39 @@ BLOCK = 100_000  # rows at a time
 
 @dataclass(frozen=True)
 class Index:
-    """What an index is called, from where it flags unless a study says otherwise, and in which unit that is."""
+    """What an index is called, from where it flags unless a study says otherwise, and in which unit that is.
+
+    Without a threshold the index is computed and flags nobody.
+    """
 
     label: str
-    threshold: float
+    threshold: float | None
     unit: str
 
 
 INDICES = {
     "longest_run": Index("Longest run of identical answers", 0.5, "share of the items, or more"),
     "irv": Index("Variability of the answers", 0.0, "standard deviation of the codes, or less"),
-    "even_odd": Index("Even-odd consistency", 0.0, "correlation below"),
+    "even_odd": Index("Even-odd consistency", None, "correlation below"),
     "mahalanobis": Index("Mahalanobis distance", 0.001, "p below"),
     "seconds_per_item": Index("Seconds per item", 1.0, "seconds below"),
 }
+SHORTEST_RUN = 12  # where each answer repeats the one before with chance 1/2, 36 items hold such a run in 0.6% of rows
 NAN = float("nan")
+Result = TypeVar("Result")
 
 
-def threshold_of(index: str, study: Loaded) -> float:
-    """From where ``index`` flags in this study."""
+def threshold_of(index: str, study: Loaded) -> float | None:
+    """From where ``index`` flags in this study; None where it flags nobody."""
     own = getattr(study.clean.careless, index).threshold
     return INDICES[index].threshold if own is None else own
+
+
+def least_run(study: Loaded) -> int:
+    """From how many identical answers in a row ``longest_run`` flags: a share of the items, by default 12 or more."""
+    share = threshold_of("longest_run", study) * len(study.instrument.items)
+    own = study.clean.careless.longest_run.threshold is not None
+    return max(math.ceil(share - 1e-9), 0 if own else SHORTEST_RUN)
 
 
 def examined(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
@@ -66,9 +81,8 @@ def examined(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
     instrument, items = study.instrument, study.instrument.item_ids
     on = [index for index in INDICES if getattr(study.clean.careless, index).action != "off"]
     centre = _centre(frame, items) if "mahalanobis" in on else None
-    parts = []
-    for start in range(0, frame.height, BLOCK):
-        rows = frame[start : start + BLOCK]
+
+    def block(rows: pl.DataFrame) -> pl.DataFrame:
         x = rows.select(pl.col(items).cast(pl.Float64).fill_null(NAN)).to_numpy()
         answered = (~np.isnan(x)).sum(axis=1)
         nothing = np.full(len(x), NAN)
@@ -82,15 +96,24 @@ def examined(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
             "mahalanobis_p": p,
             "seconds_per_item": seconds / np.where(answered, answered, NAN) if "seconds_per_item" in on else nothing,
         }
-        parts.append(pl.DataFrame(columns).fill_nan(None))
-    found = pl.concat(parts).with_columns(pl.col("longest_run").cast(pl.Int16))
+        return pl.DataFrame(columns).fill_nan(None)
+
+    found = pl.concat(_each_block(block, frame)).with_columns(pl.col("longest_run").cast(pl.Int16))
     return frame.hstack(found).with_columns(_flag(i, study).alias(f"flag_{i}") for i in INDICES)
+
+
+def _each_block(work: Callable[[pl.DataFrame], Result], frame: pl.DataFrame) -> list[Result]:
+    """What ``work`` gives for each BLOCK of rows, in their order; two at a time, since arrays need no interpreter."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(work, frame.iter_slices(BLOCK)))
 
 
 def _flag(index: str, study: Loaded) -> pl.Expr:
     limit = threshold_of(index, study)
+    if limit is None:
+        return pl.when(pl.col(index).is_not_null()).then(False)
     if index == "longest_run":
-        return pl.col(index) >= limit * len(study.instrument.items) - 1e-9
+        return pl.col(index) >= least_run(study)
     if index == "irv":
         return pl.col(index) <= limit + 1e-9
     return pl.col("mahalanobis_p" if index == "mahalanobis" else index) < limit
@@ -190,10 +213,12 @@ def _centre(frame: pl.DataFrame, items: list[str]) -> tuple[Array, Array] | None
     """Means and inverse pairwise covariances; None where these are singular or rest on too few rows."""
     if frame.height <= 2 * len(items):
         return None
-    parts = []
-    for start in range(0, frame.height, BLOCK):
-        x = frame[start : start + BLOCK].select(pl.col(items).cast(pl.Float64).fill_null(NAN)).to_numpy()
-        parts.append(Moments.of(x, items, np.zeros(len(x), np.int8)))
+
+    def block(rows: pl.DataFrame) -> Moments:
+        x = rows.select(pl.col(items).cast(pl.Float64).fill_null(NAN)).to_numpy()
+        return Moments.of(x, items, np.zeros(len(x), np.int8))
+
+    parts = _each_block(block, frame)
     arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in "nsqc")
     pooled = Moments(tuple(items), tuple(str(k) for k in range(len(parts))), *arrays).pooled()
     if pooled.n.min() < 2:
@@ -254,15 +279,17 @@ def _by_part(
 ) -> tuple[Array, Moments]:
     """Scores, their sum and how many are high in each part of the rows (3, 3), and the moments of the items by part."""
     ends, turned = instrument.response.codes[0] + instrument.response.codes[-1], instrument.reversed_ids
-    totals, blocks = np.zeros((3, 3)), []
-    for start in range(0, found.height, BLOCK):
-        x = found[start : start + BLOCK].select(pl.col(own).cast(pl.Float64).fill_null(NAN)).to_numpy()
+
+    def block(rows: pl.DataFrame) -> tuple[list[Array], Moments]:
+        x = rows.select(pl.col(own).cast(pl.Float64).fill_null(NAN)).to_numpy()
         x = np.where(np.isin(own, turned), ends - x, x)
         enough = (~np.isnan(x)).sum(axis=1) >= instrument.score.min_items
-        score, at = _mean(x[enough]), part[start : start + BLOCK]
-        for k, value in enumerate((np.ones(len(score)), score, is_high(score, instrument))):
-            totals[k] += np.bincount(at[enough], weights=value, minlength=3)
-        blocks.append(Moments.of(x, own, at))
+        score, at = _mean(x[enough]), rows["part"].to_numpy()
+        values = (np.ones(len(score)), score, is_high(score, instrument))
+        return [np.bincount(at[enough], weights=value, minlength=3) for value in values], Moments.of(x, own, at)
+
+    sums, blocks = zip(*_each_block(block, found.select(*own, pl.Series("part", part))), strict=True)
+    totals = np.sum(sums, axis=0)
     arrays = (np.concatenate([getattr(block, name) for block in blocks]) for name in "nsqc")
     return totals, Moments(tuple(own), tuple(c for block in blocks for c in block.clusters), *arrays)
 

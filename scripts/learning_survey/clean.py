@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from learning_survey import careless, people, privacy, tables
+from learning_survey import careless, file_labels, people, privacy, tables
 from learning_survey.cleaning_rules import apply_rules, straight_lined
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError
@@ -27,25 +27,32 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     Raises SurveyError for an unusable register, a school that is not in it, and rules that leave no row.
     """
     items = study.instrument.item_ids
+    # What the study does not map is null: as a literal it takes no memory.
+    fields = [f if getattr(study.columns, f) else pl.lit(None, pl.String).alias(f) for f in FIELDS]
     try:
-        frame = pl.read_parquet(ingested).select("file", "line", *FIELDS, *items)
+        received = pl.scan_parquet(ingested)
+        frame = received.select("file", "line", *fields, *people.AGES, *items).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SurveyError(
             f"not the ingested data of this study: {str(error).splitlines()[0]}",
             where=ingested,
             remedy="Run the pipeline; the step 'ingest' makes it.",
         ) from None
+    labels = file_labels.read(ingested.with_name(file_labels.FILE))
     register = read_register(study) if study.register_ else None
-    work = Cleaning(frame, f"study '{study.id}', clean")
+    files = pl.Enum(frame["file"].unique().sort())
+    work = Cleaning(frame.with_columns(pl.col("file").cast(files)), f"study '{study.id}', clean")
+    del frame
     apply_rules(work, study, register)
     found = careless.examined(work.frame, study)
     flags = careless.drop_flagged(work, found, study)
     ledger = work.ledger()
-    conserved(frame, work.frame, ledger, items)
-    kept, schools = with_pseudonyms(work.frame.select("file", "line", *KEPT, *items), study, register)
+    conserved(received, work.frame, ledger, items)
+    file = pl.col("file").cast(pl.String)
+    kept, schools = with_pseudonyms(work.frame.select(file, "line", *KEPT, *items), study, register)
     results = {
         "flow": pl.DataFrame(work.flow),
-        "flow_files": work.by_file(),
+        "flow_files": work.by_file().with_columns(pl.col("file").replace_strict(labels)).sort("file"),
         "sample": facts(kept, schools, work, study),
         "ledger_summary": ledger_summary(ledger),
         "unmapped": pl.DataFrame(work.unmapped, schema=["column", "spellings", "cells"], orient="row"),
@@ -57,7 +64,7 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
         tables.write(table.to_pandas(), f"clean.{name}", table_folder, study)
     with tables.replacing(out / "ledger.csv") as temporary:
         ledger.with_columns(tables.neutral_column(c) for c in ("file", "column", "raw")).write_csv(temporary)
-    people.write(flags, "flags", out / "flags.parquet", study.instrument)
+    people.write(flags.with_columns(file), "flags", out / "flags.parquet", study.instrument)
     people.write(schools, "schools", out / "schools.parquet", study.instrument)
     people.write(kept, "clean", out / "clean.parquet", study.instrument, _allowed(study))
 
@@ -148,7 +155,7 @@ class Cleaning:
         texts = privacy.ledger_text(column, rows.with_columns(raw.cast(pl.String).alias("raw"))["raw"])
         self._entries.append(
             rows.select(
-                "file",
+                pl.col("file").cast(pl.String),
                 "line",
                 pl.lit(column).alias("column"),
                 pl.lit(texts).alias("raw"),
@@ -176,13 +183,25 @@ def _balance(before: dict[str, int], after: dict[str, int], gone: dict[str, int]
 # ---------------------------------------------------------------- what is left
 
 
-def conserved(before: pl.DataFrame, after: pl.DataFrame, ledger: pl.DataFrame, items: list[str]) -> None:
-    """Recount from the files themselves: each row is kept or in the ledger once, and no kept answer has changed."""
-    place = ["file", "line"]
-    dropped = ledger.filter(pl.col("action") == "drop_row").select(place)
-    assert before.select(place).equals(pl.concat([after.select(place), dropped]).sort(place)), "rows are not conserved"
-    kept = before.join(after.select(place), on=place, how="semi", maintain_order="left")
-    assert kept.select(items).equals(after.select(items)), "answers have changed"
+def conserved(before: pl.LazyFrame, after: pl.DataFrame, ledger: pl.DataFrame, items: list[str]) -> None:
+    """Recount from the file itself: each row is kept or in the ledger once, and no kept answer has changed.
+
+    Reads ``before`` column by column. A row is known by its place, the number of its file and its line.
+    """
+    names = before.select("file", "line").collect()
+    files = pl.Enum(names["file"].unique().sort())
+    number = pl.col("file").cast(pl.String).cast(files, strict=False).to_physical().cast(pl.Int64)
+
+    def places(frame: pl.DataFrame) -> pl.Series:
+        return frame.select(number * 2**32 + pl.col("line")).to_series()
+
+    received, kept = places(names), places(after)
+    dropped = places(ledger.filter(pl.col("action") == "drop_row"))
+    assert received.equals(pl.concat([kept, dropped]).sort()), "rows are not conserved"
+    mask = received.is_in(kept.implode())
+    for item in items:
+        answers = before.select(item).collect().to_series()
+        assert answers.filter(mask).equals(after[item]), "answers have changed"
 
 
 def ledger_summary(ledger: pl.DataFrame) -> pl.DataFrame:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
 
-from learning_survey.errors import SurveyError
+from learning_survey.errors import FREE, SurveyError, no_room
 
 
 def run(main: Callable[..., None], argv: list[str] | None = None) -> None:
@@ -17,7 +18,7 @@ def run(main: Callable[..., None], argv: list[str] | None = None) -> None:
 
     A parameter without a default is required; ``name`` becomes ``--name``. Annotations may be ``str``, ``int``,
     ``float``, ``Path``, an optional of these, or a list of these. A ``SurveyError`` ends with its message and exit
-    code 2; any other exception keeps its traceback, since it is a defect of this project.
+    code 2, and so does a full disk; any other exception keeps its traceback, since it is a defect of this project.
     """
     parser = argparse.ArgumentParser(
         description=inspect.getdoc(sys.modules[main.__module__]), formatter_class=argparse.RawDescriptionHelpFormatter
@@ -36,6 +37,13 @@ def run(main: Callable[..., None], argv: list[str] | None = None) -> None:
         main(**vars(parser.parse_args(argv)))
     except SurveyError as error:
         print(f"error: {error.message}", file=sys.stderr)
+        sys.exit(2)
+    except Exception as error:
+        if not (reason := no_room(error)):
+            raise
+        where = getattr(error, "filename2", None) or getattr(error, "filename", None)
+        where = where or f"a temporary file in {os.environ.get('TMPDIR', '/tmp')}"
+        print(f"error: {where}: cannot write: {reason}\n  {FREE}", file=sys.stderr)
         sys.exit(2)
 
 

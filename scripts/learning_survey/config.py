@@ -353,6 +353,13 @@ class Careless(Strict):
     mahalanobis: CarelessRule = CarelessRule()
     seconds_per_item: CarelessRule = CarelessRule()
 
+    @model_validator(mode="after")
+    def _drops_by_a_threshold(self) -> Careless:
+        rule = self.even_odd
+        if rule.action == "drop" and rule.threshold is None:
+            raise ValueError("even_odd has no default threshold: state one to drop by it")
+        return self
+
 
 class Cleaning(Strict):
     """What leaves the data. Each rule is applied in the order given here and writes to the ledger."""

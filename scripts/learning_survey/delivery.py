@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
@@ -231,7 +232,8 @@ def _workbook(frame: pl.DataFrame, path: Path, study: Study) -> None:
     """One sheet, ages as numbers, a fixed date of creation: the same frame gives the same bytes."""
     import xlsxwriter
 
-    book = xlsxwriter.Workbook(str(path), {"constant_memory": True})
+    content = io.BytesIO()  # on a full disk the writer would print a traceback of its own
+    book = xlsxwriter.Workbook(content, {"constant_memory": True})
     book.set_properties({"title": "Synthetic responses", "created": datetime(2021, 1, 1)})
     sheet = book.add_worksheet("synthetic")
     for c, name in enumerate(frame.columns):
@@ -244,3 +246,4 @@ def _workbook(frame: pl.DataFrame, path: Path, study: Study) -> None:
             elif cell:
                 sheet.write_string(r, c, cell)
     book.close()
+    path.write_bytes(content.getbuffer())

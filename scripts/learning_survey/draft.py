@@ -196,10 +196,18 @@ def read(files: Sequence[Path], stated: dict[str, str]) -> tuple[list[Column], p
 
 
 def identifying(column: Column) -> str | None:
-    """The kind of direct identifier that a column seems to be, or None."""
-    from learning_survey.privacy import identifier_kind
+    """The kind of direct identifier that a column seems to be, or None.
 
-    return identifier_kind(column.header, column.question, sorted(column.values)[:2000])
+    A few texts that come again and again are answers, whatever word for free text stands in the header: 'My teachers
+    give useful feedback' may be an item.
+    """
+    from learning_survey.privacy import identifier_kind, kind_of_text
+
+    kind = identifier_kind(column.header, column.question, sorted(column.values)[:2000])
+    few = 2 <= len(column.values) <= MOST and column.filled >= 5 * len(column.values)
+    if kind == "free text" and few and not any(map(kind_of_text, column.values)):
+        return None
+    return kind
 
 
 # ---------------------------------------------------------------- items

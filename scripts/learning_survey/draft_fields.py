@@ -1,4 +1,4 @@
-"""Which columns of an export look like the respondent's id, school, age, gender, key stage and status, and why."""
+"""Which columns of an export look like fields of a study (respondent's id, school, age, gender, …), and why."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ _GROUP = re.compile(
     r"\bkey ?stage\b|\byear ?group\b|\bschool year\b|^(?:year|ks|grade|class year|y)$|\bwhat year\b|\bwhich year\b"
 )
 _STATUS = re.compile(r"status|response type|response status|distribution channel|mode|preview")
+_CONSENT = re.compile(r"\bconsents?\b|\b(?:agree|happy|willing|want) to (?:take part|participate)\b|\bq ?consent\b")
+_CONSENTS = re.compile(r"(?:yes|i agree|agree|i consent|i do|consent(?:ed| given)|true|ok)\b(?!.*\bnot\b)")
+_SECONDS = re.compile(
+    r"(?:total )?(?:duration|time taken|(?:completion|response|interview|total) ?time)(?: in)? ?(?:seconds|secs?|s)?"
+)
 _TESTS = frozenset(map(normalised, ["test", "preview", "survey preview", "survey test", "spam", "test response"]))
 GENDERS = {
     "boys": ("Boys", ["boy", "boys", "male", "m", "man", "boy / man", "boy (male)", "he"]),
@@ -76,6 +81,8 @@ def find_fields(columns: Sequence[Column], rows: int) -> dict[str, Found]:
         "gender": _gender,
         "group": _group,
         "age": _age,
+        "consent": _consent,
+        "seconds": _seconds,
         "school": lambda c: _school(c, rows),
     }
     found: dict[str, Found] = {}
@@ -89,7 +96,8 @@ def find_fields(columns: Sequence[Column], rows: int) -> dict[str, Found]:
         others = tuple(hit.column.header for _, hit in candidates[1:])
         found[name] = Found(best.column, best.evidence, best.meanings, best.unknown, others)
         taken.append(best.column)
-    return {name: found[name] for name in ("respondent", "school", "age", "gender", "group", "status") if name in found}
+    order = ("respondent", "school", "age", "gender", "group", "status", "consent", "seconds")
+    return {name: found[name] for name in order if name in found}
 
 
 def words(text: str) -> str:
@@ -119,6 +127,31 @@ def _status(column: Column) -> tuple[float, Found] | None:
     marked = sum(column.values[t] for t in tests)
     evidence = f"named as a status; {marked:,} of {column.filled:,} rows say that they are tests"
     return (2 if tests else 1), Found(column, evidence, {"test": tests} if tests else {})
+
+
+def _consent(column: Column) -> tuple[float, Found] | None:
+    """A column that says who agreed to take part: a few texts, of which some agree."""
+    if not _named(column, _CONSENT) or len(column.values) > 6:
+        return None
+    agreed = [t for t in column.values if _CONSENTS.match(words(t))]
+    if not agreed:
+        return None
+    given = sum(column.values[t] for t in agreed)
+    evidence = f"named so; {given:,} of {column.filled:,} texts agree"
+    return given / column.filled, Found(column, evidence, {"agreed": sorted(agreed)})
+
+
+def _seconds(column: Column) -> tuple[float, Found] | None:
+    if not _named(column, _SECONDS, whole=True):
+        return None
+    numbers = sum(n for t, n in column.values.items() if re.fullmatch(r"\d+(?:\.\d+)?", t))
+    if numbers < 0.9 * column.filled or len(column.values) < 2:
+        return None
+    stated = "second" in words(column.header) or "second" in words(column.question)
+    evidence = f"named so; {numbers:,} of {column.filled:,} texts are numbers" + (
+        "" if stated else "; the unit is not stated"
+    )
+    return 1.0 + stated, Found(column, evidence)
 
 
 def _gender(column: Column) -> tuple[float, Found] | None:
@@ -181,6 +214,7 @@ def _school(column: Column, rows: int) -> tuple[float, Found] | None:
 
 
 def _spellings(values: Counter[str], known: dict[str, str], ident: str) -> list[str]:
-    """The texts that mean ``ident``, the commonest spelling of each, by falling count."""
+    """The texts that mean ``ident``, the commonest spelling of each: by the number in them, else by falling count."""
     texts = sorted((t for t, i in known.items() if i == ident), key=lambda t: (-values[t], t))
-    return list({normalised(t): t for t in reversed(texts)}.values())[::-1]
+    spelt = list({normalised(t): t for t in reversed(texts)}.values())[::-1]
+    return sorted(spelt, key=lambda t: int(found[0]) if (found := re.search(r"\d+", t)) else 0)

@@ -99,12 +99,17 @@ def study_text(d: Draft, root: Path) -> str:
     if d.ignored:
         lines.append("  ignore:")
         lines += [
-            f"    - {_scalar(c.header)}  # {why}; {len(c.values):,} different texts in {c.filled:,} rows"
+            f"    - {_scalar(c.header)}  # {why}; {_different(len(c.values))} in {c.filled:,} rows"
             for c, why in d.ignored
         ]
     lines += [*_key_stages(d), *_gender(d)]
-    if "status" in d.found and d.found["status"].meanings:
-        lines += ["clean:", f"  test_status: {_flow(d.found['status'].meanings['test'])}"]
+    rules = (("status", "test", "test_status"), ("consent", "agreed", "consent"))
+    clean = [
+        f"  {key}: {_flow(d.found[field].meanings[meaning])}"
+        for field, meaning, key in rules
+        if field in d.found and d.found[field].meanings
+    ]
+    lines += ["clean:", *clean] if clean else []
     if len(d.dimensions) > 2:  # fewer scores have no factors
         lines += ["factors:", "  dimension_factors: 1"]
     if "school" in d.found:
@@ -196,6 +201,8 @@ LABELS = {
     "gender": "gender",
     "group": "key stage or school year",
     "status": "status of the response",
+    "consent": "answer to the question of consent, and are the words under clean.consent those that consent",
+    "seconds": "time taken, in seconds",
 }
 
 
@@ -263,6 +270,10 @@ def _gender(d: Draft) -> list[str]:
         f"    - {{id: {ident}, label: {GENDERS[ident][0]}, values: {_flow(texts)}}}" for ident, texts in given.items()
     ]
     return ["gender:", "  categories:", *lines]
+
+
+def _different(texts: int) -> str:
+    return f"{texts:,} different texts" if texts != 1 else "one text"
 
 
 def _how(written: Detected) -> str:

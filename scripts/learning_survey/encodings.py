@@ -1,26 +1,22 @@
 """Which encoding a text file is in, decided by its bytes; where bytes cannot decide, by words; else not at all.
 
 A byte order mark decides. So does UTF-8 with letters beyond ASCII: other encodings hardly ever form valid UTF-8 by
-chance, and where there are so few that they could have, the words decide. What is left is taken for Windows-1252 or
-Mac Roman, in which the same bytes are different letters: each word that holds such bytes is read both ways, and speaks
-for a reading that the study knows (its labels, headers and wordings) or that looks as words do, and against one that
-does not (``donÕt``, ``cafŽ``). Where the words do not agree, the file is refused until the study states
-``exports.encoding``. Of other encodings with eight bits nothing is found; what is stated is taken if it fits.
+chance, and where there are so few that they could have, the words decide. What is left has one byte for each letter,
+and its words decide (``one_byte``). Where they do not, the file is refused until the study states ``exports.encoding``.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
+from learning_survey import one_byte
 from learning_survey.errors import SurveyError
 
-BLOCK = 1 << 22  # bytes read at a time
+BLOCK = 1 << 20  # bytes read at a time
 WORDS = 200_000  # words that are looked at
 FEW = 100  # bytes beyond ASCII that may form valid UTF-8 by chance
 MARKS = (
@@ -35,22 +31,16 @@ NAMES = {
     "utf-16-le": "UTF-16 LE",
     "utf-16-be": "UTF-16 BE",
     "utf-32-le": "UTF-32 LE",
-    "cp1252": "Windows-1252",
-    "mac-roman": "Mac Roman",
+    **one_byte.NAMES,
 }
-EIGHT_BIT = ("cp1252", "mac-roman")
 STATE = (
     "State exports.encoding in the study's file (utf-8, utf-16, cp1252, mac_roman, …), or export it again as "
     "CSV (UTF-8)."
 )
 
 _FROM = re.compile(rb"[\x80-\xff][A-Za-z'\x80-\xff]*[^\s\x80-\xff]?")  # from the first byte beyond ASCII on
+SURROUND = "\"',;|\t "
 _BEFORE = re.compile(rb"[^\s\x80-\xff]?[A-Za-z']*\Z")
-_LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_LOWER = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœßšž")
-_ALONE = frozenset("àÀéèáåÅöøôóú")
-_MARKS_IN_TEXT = frozenset("’‘“”–—…£€•°½²«»©®\xa0")
-_CONTRACTED = re.compile(r"(?i)(?:n['’]t|i['’]m|['’](?:re|ve|ll))$")
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,8 @@ def detect(path: Path, stated: str | None = None, known: Iterable[str] = ()) -> 
     if not wrong:
         chance = not found and 0 < beyond <= FEW and _by_chance(path, known)
         if chance and not given:
-            _undecided(path, 1, _words(path))
+            words = _words(path)
+            raise _undecided(path, 1, words, one_byte.decide(words, known)[1])
         if not chance and (found or beyond):
             _agree(path, stated, found or Encoding("utf-8", "UTF-8"))
         if not chance or given == "utf-8":
@@ -94,7 +85,7 @@ def detect(path: Path, stated: str | None = None, known: Iterable[str] = ()) -> 
         return encoding
     if found:
         raise SurveyError("is marked as UTF-8 and is not encoded as UTF-8", where=f"{path}, line {wrong}", remedy=STATE)
-    return _eight_bit(path, wrong, known)
+    return _one_byte(path, wrong, known)
 
 
 def codec_of(stated: str, path: Path) -> str:
@@ -159,7 +150,7 @@ def _decodes(path: Path, encoding: Encoding) -> None:
 
 def _utf8(path: Path) -> tuple[int, int]:
     """How many bytes are beyond ASCII, up to FEW and some, and the first line that is not UTF-8, or 0."""
-    decoder, beyond, line = codecs.getincrementaldecoder("utf-8")(), 0, 1
+    decoder, beyond = codecs.getincrementaldecoder("utf-8")(), 0
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             if b"\x00" in block:
@@ -172,33 +163,40 @@ def _utf8(path: Path) -> tuple[int, int]:
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError as error:
-                    before = bytes(error.object)[: error.start]
-                    return beyond, line + max(before.count(b"\n"), before.count(b"\r"))
-            line += max(block.count(b"\n"), block.count(b"\r"))
+                    before = file.tell() - len(error.object) + error.start  # bytes kept from the last block count
+                    return beyond, _line_of(path, before)
         try:
             decoder.decode(b"", True)
         except UnicodeDecodeError:
-            return beyond, line
+            return beyond, _line_of(path, file.tell())
     return beyond, 0
 
 
-# ---------------------------------------------------------------- Windows-1252 or Mac Roman
+def _line_of(path: Path, place: int) -> int:
+    """The line that the byte at ``place`` is in."""
+    lf = cr = 0
+    with path.open("rb") as file:
+        while place and (block := file.read(min(BLOCK, place))):
+            lf, cr, place = lf + block.count(b"\n"), cr + block.count(b"\r"), place - len(block)
+    return 1 + max(lf, cr)
 
 
-def _eight_bit(path: Path, wrong: int, known: Iterable[str]) -> Encoding:
-    """Windows-1252 or Mac Roman, whichever the words of the file speak for. Raises SurveyError when they do not."""
+# ---------------------------------------------------------------- one byte for each letter
+
+
+class UndecidedError(SurveyError):
+    """The words of a file do not tell its encoding."""
+
+
+def _one_byte(path: Path, wrong: int, known: Iterable[str]) -> Encoding:
+    """The encoding that the words of the file speak for. Raises UndecidedError when they do not speak for one."""
     words = _words(path)
-    familiar = {_plain(word) for text in known for word in _LETTERS.findall(_apostrophes(text)) if not word.isascii()}
-    familiar |= {_plain(w) for t in known for w in _LETTERS.findall(_apostrophes(t)) if "'" in w}
-    votes = {codec: _votes(words, codec, familiar) for codec in EIGHT_BIT}
-    if len({tuple(w.decode(c, "replace") for w in words) for c in EIGHT_BIT}) == 1:
-        return Encoding("cp1252", NAMES["cp1252"])  # both read every word alike
-    for codec, other in (EIGHT_BIT, EIGHT_BIT[::-1]):
-        (sure, fit, unfit), (sure_other, fit_other, unfit_other) = votes[codec], votes[other]
-        believable = unfit * 20 <= sure + fit and sure + fit > 0
-        if believable and ((sure and not sure_other) or (not sure_other and unfit_other and fit > fit_other)):
-            return Encoding(codec, NAMES[codec])
-    _undecided(path, wrong, words)
+    codec, readings = one_byte.decide(words, known)
+    if codec is None:
+        raise _undecided(path, wrong, words, readings)
+    found = Encoding(codec, NAMES[codec])
+    _decodes(path, found)
+    return found
 
 
 def _by_chance(path: Path, known: Iterable[str]) -> bool:
@@ -206,15 +204,17 @@ def _by_chance(path: Path, known: Iterable[str]) -> bool:
     words = _words(path)
     if not any(re.search(r"[^\x00-\u017f\u2010-\u2122]", word.decode("utf-8", "ignore")) for word in words):
         return False
-    votes = [_votes(words, codec, set(known)) for codec in EIGHT_BIT]
-    return any(fit and not unfit for _, fit, unfit in votes)
+    _, readings = one_byte.decide(words, known)
+    return any(r.codec in one_byte.FOUND and r.votes[0] and not r.votes[1] for r in readings)
 
 
-def _undecided(path: Path, wrong: int, words: list[bytes]) -> NoReturn:
-    samples = [w.strip(b"\"',;") for w in sorted(words, key=lambda w: (-len(w), w))[:1]]
-    both = " or ".join(f"'{samples[0].decode(c, 'replace')}' ({NAMES[c]})" for c in EIGHT_BIT) if samples else ""
-    raise SurveyError(
-        f"is not encoded as UTF-8 for certain, and its words do not tell its encoding: {both}",
+def _undecided(path: Path, wrong: int, words: list[bytes], readings: list[one_byte.Reading]) -> UndecidedError:
+    shown = readings[:3]
+    telling = [k for k in range(len(words)) if len({r.texts[k] for r in shown}) == len(shown)] or range(len(words))
+    sample = min(telling, key=lambda k: (-len(words[k]), words[k]))
+    said = " or ".join(f"'{r.texts[sample].strip(SURROUND)}' ({NAMES[r.codec]})" for r in shown)
+    return UndecidedError(
+        f"is not encoded as UTF-8 for certain, and its words do not tell its encoding: {said}",
         where=f"{path}, line {wrong}",
         remedy=STATE,
     )
@@ -237,51 +237,3 @@ def _words(path: Path) -> list[bytes]:
                 found[_BEFORE.search(data[max(0, match.start() - 40) : match.start()])[0] + match[0]] = None
                 count += 1
     return list(found)
-
-
-def _votes(words: list[bytes], codec: str, familiar: set[str]) -> tuple[int, int, int]:
-    """Words that the study knows when read as ``codec``; others that look right; others that do not."""
-    sure = fit = unfit = 0
-    for raw in words:
-        try:
-            text = raw.decode(codec)
-        except UnicodeDecodeError:
-            unfit += 1
-            continue
-        parts = [p for p in _LETTERS.findall(_apostrophes(text)) if not p.isascii() or "'" in p]
-        if any(_plain(p) in familiar for p in parts):
-            sure += 1
-        elif (looks := _looks(text)) > 0:
-            fit += 1
-        elif looks < 0:
-            unfit += 1
-    return sure, fit, unfit
-
-
-def _looks(text: str) -> int:
-    """1 where ``text``, a word and the characters around it, is as words are; -1 where it is as none is; else 0."""
-    bare = text.strip("\"',;.!?()|\t ")
-    contracted = bool(_CONTRACTED.search(bare.replace("í", "'")))  # "don’t", or its misreading as "donít"
-    if contracted and "í" in bare:
-        return -1
-    verdict = int(contracted)
-    for run in re.findall(r"[^\W\d_]+", text):
-        special = [c for c in run if not c.isascii()]
-        if not special:
-            continue
-        if not (run.islower() or run.isupper() or run.istitle()) or re.search(r"[^\x00-\x7f]{3}", run):
-            return -1  # a capital inside a word; three letters beyond ASCII in a row
-        if any(c.lower() not in _LOWER for c in special) or (len(run) == 1 and run not in _ALONE):
-            return -1
-        if len(run) > 1 and "’" not in text:
-            verdict = 1
-    odd = (c for c in text if not c.isascii() and not c.isalpha() and c not in _MARKS_IN_TEXT)
-    return -1 if any(unicodedata.category(c)[0] in "SMCP" for c in odd) else verdict
-
-
-def _apostrophes(text: str) -> str:
-    return text.replace("’", "'").replace("ʼ", "'")
-
-
-def _plain(word: str) -> str:
-    return unicodedata.normalize("NFC", word).casefold().strip("'")

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
+import re
 from collections.abc import Iterable
+
+FREE = "Free disk space, then run again."
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class SurveyError(Exception):
@@ -31,3 +37,27 @@ def nearest(word: object, known: Iterable[object], count: int = 3) -> str:
         return "Did you mean " + " or ".join(f"'{c}'" for c in close) + "?"
     shown = ", ".join(f"'{w}'" for w in words[:12]) + (", …" if len(words) > 12 else "")
     return f"Known: {shown}." if words else "None is known."
+
+
+def system_reason(error: object) -> tuple[int, str]:
+    """Number and text of the system error that an exception, or what a program printed, stands for; (0, '') for none.
+
+    Libraries written in Rust, and xlsxwriter, raise exceptions of their own that have it in their text only.
+    """
+    if isinstance(error, SurveyError):
+        return 0, ""
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        return error.errno, error.strerror
+    text = str(error)
+    if found := re.search(r"\(os error (\d+)\)|\[Errno (\d+)\]", text):
+        number = int(found[1] or found[2])
+        return number, os.strerror(number)
+    return next(((number, os.strerror(number)) for number in NO_ROOM if os.strerror(number) in text), (0, ""))
+
+
+def no_room(error: object) -> str:
+    """What the system says where ``error`` means that a file found no room; '' for any other error."""
+    if "No usable temporary directory" in str(error):  # Python writes a few bytes to try one
+        return os.strerror(errno.ENOSPC)
+    number, reason = system_reason(error)
+    return reason if number in NO_ROOM else ""

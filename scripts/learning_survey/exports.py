@@ -8,7 +8,7 @@ under ``exports`` (``encoding``, ``delimiter``, ``sheet``, ``header``), and what
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from learning_survey import data_files, headers, text_files, workbooks
+from learning_survey.encodings import UndecidedError
 from learning_survey.errors import SurveyError
 from learning_survey.kinds import FORMATS, SAVE_AGAIN, format_of
+from learning_survey.mapping import columns_of
 from learning_survey.text_files import Text
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Sheet:
     ``questions`` has what was asked in each column, "" where the file does not say. ``rows`` has ``line``, the number
     that a spreadsheet shows beside the row (where names are part of the format, as if they were in line 1), and ``0``,
     ``1``, … for the cells under each header. Rows without any text are left out; they count as lines. A cell without
-    text is null.
+    text is null. ``cells`` are the same, not yet trimmed and with every row.
     """
 
     path: Path
@@ -53,8 +55,11 @@ class Sheet:
     questions: list[str] = field(default_factory=list)
     detected: Detected = Detected()
     text: Text | None = None
+    cells: pl.LazyFrame | None = None
 
     def __post_init__(self) -> None:
+        if self.cells is None:
+            object.__setattr__(self, "cells", self.rows)
         if not self.questions:
             object.__setattr__(self, "questions", [""] * len(self.header))
 
@@ -103,7 +108,31 @@ def read_export(path: Path, study: Loaded) -> Sheet:
     """Read an export of ``study`` with what its file states under ``exports``; see ``read_sheet``."""
     if FORMATS.get(path.suffix.lower()) == "SPSS" and path.is_file():
         data_files.survives(path)
-    return read_sheet(path, study.exports, texts_of(study), path.relative_to(study.export_folder).as_posix())
+    name = path.relative_to(study.export_folder).as_posix()
+    try:
+        return read_sheet(path, study.exports, texts_of(study), name)
+    except UndecidedError as error:
+        return _whatever_its_encoding(path, study, name, error)
+
+
+def _whatever_its_encoding(path: Path, study: Loaded, name: str, undecided: UndecidedError) -> Sheet:
+    """A file that does not tell its encoding and need not: the columns that the study uses are ASCII throughout.
+
+    Raises ``undecided`` where they are not.
+    """
+    any_ = study.exports.model_copy(update={"encoding": "latin-1"})  # has a letter for every byte
+    sheet = read_sheet(path, any_, (), name)
+    try:
+        place = columns_of(sheet, study)
+        used = sheet.rows.select(
+            pl.any_horizontal(pl.col(str(k)).str.contains(r"[^\x00-\x7f]") for k in place.values())
+        )
+        if not all(sheet.header[k].isascii() for k in place.values()) or used.select(pl.first().any()).collect().item():
+            raise undecided
+    except SurveyError:
+        sheet.close()
+        raise undecided from None
+    return replace(sheet, detected=replace(sheet.detected, encoding="not known; ASCII in the columns that are used"))
 
 
 def texts_of(study: Loaded) -> list[str]:
@@ -152,7 +181,9 @@ def read_sheet(path: Path, stated: Exports | None = None, known: Iterable[str] =
         sheet = _typed(path, *data_files.parquet(path), Detected("Parquet", header_rows=0))
     else:
         sheet = _workbook(path, kind, says)
-    if sheet.rows.head(1).collect().is_empty():
+    if sheet.cells.head(headers.SAMPLE).pipe(_filled, len(sheet.header)).collect().is_empty() and (
+        sheet.rows.head(1).collect(engine="streaming").is_empty()  # blank rows at the top; the whole file is looked at
+    ):
         sheet.close()
         raise SurveyError("has a header and no rows", where=path, remedy=SAVE_AGAIN)
     return sheet
@@ -186,7 +217,7 @@ def _text(path: Path, says: dict[str, str], known: Iterable[str]) -> Sheet:
         line_end=text.line_end,
         header_rows=found.rows,
     )
-    return Sheet(path, found.names, _filled(rows, width), found.questions, detected, text)
+    return Sheet(path, found.names, _filled(rows, width), found.questions, detected, text, rows)
 
 
 def _workbook(path: Path, kind: str, says: dict[str, str]) -> Sheet:

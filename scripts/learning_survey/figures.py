@@ -6,9 +6,13 @@ The words are made from the numbers that the drawing shows. Only aggregate table
 from __future__ import annotations
 
 import csv
+import ctypes
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import pairwise
 from multiprocessing import get_context
@@ -87,13 +91,28 @@ def _draw(name: str, shown: Shown, stem: Path) -> tuple[str, str]:
 def drawing() -> Iterator[Callable[..., Iterable[tuple[str, str]]]]:
     """A ``map`` over figures: on Linux in two processes, since nothing else runs while figures are drawn.
 
-    A fork starts with the libraries and the style that are loaded here; where it is not safe, one process does.
+    A fork starts with the libraries and the style that are loaded here; where it is not safe, one process does. Raises
+    SurveyError when one of the two is killed.
     """
     if sys.platform != "linux":
         yield map
         return
-    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
-        yield pool.map
+    with ProcessPoolExecutor(2, mp_context=get_context("fork"), initializer=_end_with, initargs=(os.getpid(),)) as pool:
+        try:
+            yield pool.map
+        except BrokenProcessPool:
+            raise SurveyError(
+                "a process that drew was killed, perhaps by a system that is out of memory",
+                where="figures",
+                remedy="Close other programs, then run again.",
+            ) from None
+
+
+def _end_with(parent: int) -> None:
+    """Have the system end this process with its parent: without one it would wait for work for ever."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def read_published(study: Loaded) -> dict[str, str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from learning_survey import people, privacy, tables
+from learning_survey import file_labels, people, privacy, tables
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.exports import Sheet, export_files, read_export
+from learning_survey.key_stage import with_ages
 from learning_survey.labels import Codes, Labels, whole_number
 from learning_survey.mapping import check_files, columns_of, constants_of, quoted, short
 
@@ -23,27 +26,39 @@ if TYPE_CHECKING:
 def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     """Read every export of ``study``; write ``ingested.parquet`` (see docs/conventions.md) to ``out``, and its table.
 
+    ``files.csv`` beside it says which file has which label in results.
+
     Raises SurveyError, before anything is written, for exports that are missing, unreadable or empty, for columns that
     are missing, unknown or given twice, and for labels that the instrument does not know.
     """
     codes = {scale: Codes(study.instrument, scale) for scale in (None, *study.instrument.responses)}
     keyed = privacy.pseudonyms(study)
-    paths, parts, found, written = export_files(study), [], [], []
-    for path in paths:
+    paths = export_files(study)
+
+    def one(path: Path) -> tuple[pl.DataFrame, set[str], dict[str, object]]:
+        """Rows, the names that have a column or a constant, and how the file is written."""
         sheet = read_export(path, study)
         place = columns_of(sheet, study)
-        parts.append(privacy.pseudonymised(coded(sheet, place, study, codes), keyed, study, path))
-        found.append({*place, *constants_of(path, study)})
-        written.append(as_received(sheet, study, parts[-1].height))
+        part = with_ages(privacy.pseudonymised(coded(sheet, place, study, codes), keyed, study, path), study)
+        how = as_received(sheet, study, part.height)
         sheet.close()
+        return part, {*place, *constants_of(path, study)}, how
+
+    # Two files at a time: one in Polars, which needs no interpreter, while the other is in Python. The first file in
+    # order that cannot be read ends the run, as one at a time.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        parts, found, written = map(list, zip(*pool.map(one, paths), strict=True))
     check_files(paths, found, study)
-    tables.write(pl.DataFrame(written, infer_schema_length=None).to_pandas(), "ingest.files", table_folder, study)
+    labels = file_labels.labels(paths, study)
+    shown = sorted((file_labels.shown(row, labels, study) for row in written), key=lambda row: row["file"])
+    tables.write(pl.DataFrame(shown, infer_schema_length=None).to_pandas(), "ingest.files", table_folder, study)
+    file_labels.write(written, labels, out.with_name(file_labels.FILE))
     people.write(pl.concat(parts), "ingested", out, study.instrument)
 
 
 def as_received(sheet: Sheet, study: Loaded, rows: int) -> dict[str, object]:
     """How one export is written: a row of the table ``ingest.files``. What its format does not have is null."""
-    file = sheet.path.relative_to(study.export_folder).as_posix()
+    file = file_labels.name_of(sheet.path, study)
     how = {key: value if value != "" else None for key, value in asdict(sheet.detected).items()}
     return {"file": file, **how, "columns": len(sheet.header), "rows": rows if rows >= study.min_group else None}
 
@@ -56,52 +71,67 @@ def coded(sheet: Sheet, place: dict[str, int], study: Loaded, codes: dict[str | 
     """
     constants = constants_of(sheet.path, study)
     missing = {value.strip().lower() for value in study.exports.missing_values}
-    rows = sheet.rows
-    if missing:
-        used = [pl.col(str(k)) for k in place.values()]
-        rows = rows.with_columns(pl.when(~c.str.to_lowercase().is_in(missing)).then(c).name.keep() for c in used)
+    # An answer is held as the number of its text: each different text is looked at once.
+    present = [i for i in study.instrument.item_ids if i in place]
+    others = {str(k) for k in range(len(sheet.header))} - {str(place[i]) for i in present}
+    rows = sheet.cells.select(
+        pl.col("line").cast(pl.Int32),
+        *(_present(pl.col(str(place[f])).str.strip_chars(), missing).alias(f) for f in FIELDS if f in place),
+        *(pl.col(str(place[i])).cast(pl.Categorical).alias(i) for i in present),
+        pl.any_horizontal(pl.lit(False), *(_filled(pl.col(k)) for k in sorted(others))).alias("filled"),
+    ).collect(engine="streaming")
+    if not rows["filled"].all():
+        rows = rows.filter(pl.any_horizontal("filled", *(_filled(pl.col(i).cast(pl.String)) for i in present)))
     no_answer, unknown, code = Labels(study.exports.missing_labels), {}, {}
     for scale, known in codes.items():
         items = [i.id for i in study.instrument.items if i.response == scale and i.id in place]
-        answers = rows.select(pl.col(str(place[i])).alias(i) for i in items)
-        given = answers.unpivot().select(pl.col("value").drop_nulls().unique()).collect(engine="streaming")["value"]
-        meaning = {text: None if text in no_answer else known.of(text) for text in sorted(given)}
-        code |= dict.fromkeys(items, meaning)
-        if texts := [text for text, c in meaning.items() if c is None and text not in no_answer]:
-            of_items = rows.select("line", *(pl.col(str(place[i])).alias(i) for i in items))
-            unknown[scale] = _cells_with(texts, of_items)
+        texts_of = {n: text for i in items for n, text in _numbers(rows[i])}
+        none = {text for text in texts_of.values() if text == "" or text.lower() in missing or text in no_answer}
+        meaning = {text: None if text in none else known.of(text) for text in sorted(set(texts_of.values()))}
+        code |= dict.fromkeys(items, _by_number({n: meaning[text] for n, text in texts_of.items()}))
+        if texts := [text for text, c in meaning.items() if c is None and text not in none]:
+            unknown[scale] = _cells_with(texts, rows.select("line", *items))
     if unknown:
         privacy.refuse_in_answers(pl.concat(unknown.values()), sheet.path)
         raise _unknown_labels(unknown, sheet, study, codes)
-    file = sheet.path.relative_to(study.export_folder).as_posix()
     return rows.select(
-        pl.lit(file).alias("file"),
-        pl.col("line").cast(pl.Int32),
+        pl.lit(file_labels.name_of(sheet.path, study)).alias("file"),
+        "line",
+        *(pl.col(f) if f in place else pl.lit(constants.get(f), pl.String).alias(f) for f in FIELDS),
         *(
-            pl.col(str(place[f])).alias(f) if f in place else pl.lit(constants.get(f), pl.String).alias(f)
-            for f in FIELDS
-        ),
-        *(
-            _coded(pl.col(str(place[i])), code[i]).alias(i) if i in place else pl.lit(None, pl.Int8).alias(i)
+            pl.lit(code[i]).gather(pl.col(i).to_physical()).alias(i) if i in place else pl.lit(None, pl.Int8).alias(i)
             for i in study.instrument.item_ids
         ),
-    ).collect(engine="streaming")
+    )
 
 
-def _coded(text: pl.Expr, code: dict[str, int | None]) -> pl.Expr:
-    """Codes of texts, all of which must be in ``code``."""
-    if not code:  # Polars 2.1 gives back text, whatever type is asked for, when there is nothing to replace
-        return pl.lit(None, pl.Int8)
-    return text.replace_strict(code, return_dtype=pl.Int8)
+def _present(text: pl.Expr, missing: set[str]) -> pl.Expr:
+    """``text``, null where it is empty or one of ``missing`` after case is taken away."""
+    return pl.when(~text.str.to_lowercase().is_in({"", *missing})).then(text)
 
 
-def _cells_with(texts: list[str], answers: pl.LazyFrame) -> pl.DataFrame:
+def _filled(cell: pl.Expr) -> pl.Expr:
+    return (cell.str.strip_chars() != "").fill_null(False)
+
+
+def _numbers(answers: pl.Series) -> Iterator[tuple[int, str]]:
+    """The numbers that Polars holds the texts of a categorical column as, and these texts, trimmed."""
+    given = answers.drop_nulls().unique()
+    return zip(given.to_physical(), given.cast(pl.String).str.strip_chars(), strict=True)
+
+
+def _by_number(code: dict[int, int | None]) -> pl.Series:
+    """Codes at the places of their numbers."""
+    return pl.Series([code.get(n) for n in range(max(code, default=0) + 1)], dtype=pl.Int8)
+
+
+def _cells_with(texts: list[str], answers: pl.DataFrame) -> pl.DataFrame:
     """The cells that hold one of ``texts``: ``line``, ``item``, ``label``."""
     return (
-        answers.unpivot(index="line", variable_name="item", value_name="label")
+        answers.with_columns(pl.exclude("line").cast(pl.String).str.strip_chars())
+        .unpivot(index="line", variable_name="item", value_name="label")
         .filter(pl.col("label").is_in(texts))
         .select("line", "item", "label")
-        .collect(engine="streaming")
         .sort("line", "item")
     )
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from learning_survey.labels import lookup, normalised
+from learning_survey.people import AGES
+from learning_survey.privacy import WITHHELD
 
 if TYPE_CHECKING:
     from learning_survey.clean import Cleaning
@@ -29,8 +31,8 @@ def age_limits(study: Loaded) -> tuple[int, int]:
 def group_students(work: Cleaning, study: Loaded) -> None:
     """Turn ``group`` into level ids, and what it is known from into years and dates; see docs/methods/cleaning.md.
 
-    Where two sources contradict each other the less reliable cell is emptied: the year group stands, then the date of
-    birth, then the age or the label.
+    ``birth_date`` says only whether a date was given (``with_ages``). Where two sources contradict each other the less
+    reliable cell is emptied: the year group stands, then the date of birth, then the age or the label.
     """
     plan = study.key_stages
     _read_year_group(work, study)
@@ -41,17 +43,16 @@ def group_students(work: Cleaning, study: Loaded) -> None:
         work.recode("group", "Group not recognised", "group", meaning, pl.String, words=True)
     else:
         work.frame = work.frame.with_columns(pl.lit(None, pl.String).alias("group"))
-    born, survey = pl.col("birth_date"), study.survey_date
     if study.columns.birth_date and study.columns.age:
-        apart = (pl.col("age") - completed_years(born, survey)).abs() > 1
+        apart = (pl.col("age") - _known_from_birth("birth_age")).abs() > 1
         work.change("age_conflict", "Age that contradicts the date of birth", "age", apart)
     if plan and study.columns.year_group:
         _contradictions(work, study)
     if study.columns.birth_date and not study.columns.age:
-        work.frame = work.frame.with_columns(completed_years(born, survey).alias("age"))
+        work.frame = work.frame.with_columns(_known_from_birth("birth_age").alias("age"))
     if plan:
         sources = [pl.col("year_group")] if study.columns.year_group else []
-        sources += [_level_of(age_on_31_august(born, survey), study)] if study.columns.birth_date else []
+        sources += [_level_of(_known_from_birth("birth_age_august"), study)] if study.columns.birth_date else []
         sources += [_level_of(pl.col("age"), study)] if plan.source == "age" else [pl.col("group")]
         work.frame = work.frame.with_columns(pl.coalesce(sources).alias("group"))
 
@@ -85,37 +86,59 @@ def _read_year_group(work: Cleaning, study: Loaded) -> None:
     work.recode("year_group", "Year group not recognised", "year_group", meaning, pl.String, words=True)
 
 
+def with_ages(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
+    """``frame``, one export, with the two ages of ``people.AGES`` (Int16) in place of dates of birth.
+
+    What is left of ``birth_date`` is 'withheld' where a cell had a text; one that is no date has no ages.
+    """
+    if not study.columns.birth_date:
+        return frame.with_columns(pl.lit(None, pl.Int16).alias(name) for name in AGES)
+    dates = {text: _date(text, study.clean.birth_date_format) for text in frame["birth_date"].drop_nulls().unique()}
+    born = pl.col("birth_date").replace_strict(dates, return_dtype=pl.Date) if dates else pl.lit(None, pl.Date)
+    ages = (completed_years(born, study.survey_date), age_on_31_august(born, study.survey_date))
+    given = pl.when(pl.col("birth_date").is_not_null()).then(pl.lit(WITHHELD)).alias("birth_date")
+    return frame.with_columns(given, *(age.alias(name) for age, name in zip(ages, AGES, strict=True)))
+
+
+def _date(text: str, form: str) -> date | None:
+    try:
+        return datetime.strptime(text.strip(), form).date()
+    except ValueError:
+        return None
+
+
+def _known_from_birth(age: str) -> pl.Expr:
+    """One of the ages in ``people.AGES``; null where no rule has left the date of birth standing."""
+    return pl.when(pl.col("birth_date").is_not_null()).then(pl.col(age))
+
+
 def _read_birth_date(work: Cleaning, study: Loaded) -> None:
-    """Dates in place of texts; one that is none, or that gives an impossible age, is emptied."""
+    """Empty dates of birth that are none, or that give an impossible age."""
     if not study.columns.birth_date:
         return
     low, high = age_limits(study)
-    meaning = {}
-    for text in work.texts("birth_date"):
-        try:
-            born = datetime.strptime(text.strip(), study.clean.birth_date_format).date()
-        except ValueError:
-            continue
-        on = study.survey_date
-        if low <= on.year - born.year - ((born.month, born.day) > (on.month, on.day)) <= high:
-            meaning[text] = born
     label = f"Date of birth not readable, or not of ages {low} to {high}"
-    work.recode("birth_date", label, "birth_date", meaning, pl.Date)
+    possible = pl.col("birth_age").is_between(low, high).fill_null(False)
+    work.change("birth_date", label, "birth_date", pl.col("birth_date").is_not_null() & ~possible)
 
 
 def _contradictions(work: Cleaning, study: Loaded) -> None:
-    """Empty what contradicts the year group.
+    """Empty what contradicts the year group, ages that belong to no level among it.
 
-    An age in completed years is that on 31 August or one more, so it contradicts only when neither fits.
+    An age in completed years is that on 31 August or one more, so it contradicts only when neither fits. A level
+    without ages is contradicted by none.
     """
     year = pl.col("year_group")
+    aged = year.is_in([level.id for level in study.key_stages.levels if level.ages])
     if study.columns.birth_date:
-        other = _level_of(age_on_31_august(pl.col("birth_date"), study.survey_date), study)
+        august = _known_from_birth("birth_age_august")
+        apart = aged & august.is_not_null() & year.ne_missing(_level_of(august, study))
         label = "Date of birth that contradicts the year group"
-        work.change("group_conflict_birth_date", label, "birth_date", year != other)
+        work.change("group_conflict_birth_date", label, "birth_date", apart)
     if study.key_stages.source == "column":
         work.change("group_conflict_group", "Group that contradicts the year group", "group", year != pl.col("group"))
     elif study.columns.age:
-        now, before = _level_of(pl.col("age"), study), _level_of(pl.col("age") - 1, study)
-        apart = (year != now) & (year != before).fill_null(True)
+        age = pl.col("age")
+        now, before = (year.ne_missing(_level_of(a, study)) for a in (age, age - 1))
+        apart = aged & age.is_not_null() & now & before
         work.change("group_conflict_age", "Age that contradicts the year group", "age", apart)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from learning_survey.config import Loaded
 
 
+WIDEST = 6  # columns of numbers beside a label that fit a portrait page
+
+
 @dataclass(frozen=True)
 class Source:
     """What tables are made from; ``scorecard`` is empty for a study without published figures."""
@@ -84,3 +87,10 @@ def pipe(header: list[str], align: str, rows: list[list[str]], caption: str, nam
     rule = ["-" * (w - 1) + ":" if a == "r" else "-" * w for w, a in zip(widths, align, strict=True)]
     lines = [f"| {' | '.join(cells)} |" for cells in [header, rule, *rows]]
     return "\n".join(lines) + f"\n\n: {caption} {{#tbl-{name}}}\n"
+
+
+def interval_note(s: Source, over: str = "") -> str:
+    """The sentence of a caption about its intervals; ``over`` says what they are over where it is not the usual."""
+    if not over and s.study.columns.school:
+        over = " and allow for students sitting in schools"
+    return f"Intervals are {s.study.resampling.level:.0%}{over}."

@@ -15,6 +15,7 @@ held against each other.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,8 +166,10 @@ def load_groups(path: Path) -> dict[str, Moments]:
 
 def _write(path: Path, m: Moments, more: dict[str, NDArray[np.str_]]) -> None:
     names = {"variables": np.array(m.variables, dtype=str), "clusters": np.array(m.clusters, dtype=str)}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
+    content = io.BytesIO()  # on a full disk savez would print a traceback of its own
+    np.savez(content, **names, **more, n=m.n, s=m.s, q=m.q, c=m.c)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def _read(path: Path, *more: str) -> tuple[Moments, *tuple[NDArray[np.str_], ...]]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from learning_survey.config import Instrument
 
 Values = Mapping[str, Collection[Any]]  # by column
+# Ages that the date of birth gives, on the survey date and on 31 August before: the date itself is never written.
+AGES = ("birth_age", "birth_age_august")
 FILES = ("ingested", "clean", "flags", "schools", "scores")
 
 
@@ -61,7 +63,7 @@ def schema(file: str, instrument: Instrument, values: Values | None = None) -> D
     person = {"age": column("age", pl.Int16, pa.Check.ge(0)), **texts("gender", "group")}
     indices = ("longest_run", "irv", "even_odd", "mahalanobis", "seconds_per_item")
     columns = {
-        "ingested": {**line, **texts(*FIELDS), **codes},
+        "ingested": {**line, **texts(*FIELDS), **codes, **{name: column(name, pl.Int16) for name in AGES}},
         "flags": {
             **line,
             "longest_run": column("longest_run", pl.Int16, pa.Check.ge(1)),

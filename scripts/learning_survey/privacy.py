@@ -178,15 +178,16 @@ class Pseudonyms:
 
         started = hashlib.blake2b(digest_size=DIGEST, key=self._key, person=kind.encode())
 
-        def one(text: str) -> str:
+        def one(text: str) -> bytes:
             hasher = started.copy()
             hasher.update(text.encode())
-            return kind[0] + hasher.hexdigest()
+            return hasher.digest()
 
         if kind == "school":
-            known = {text: one(text.casefold()) for text in ids.drop_nulls().unique()}
+            known = {text: kind[0] + one(text.casefold()).hex() for text in ids.drop_nulls().unique()}
             return ids.replace_strict(known, return_dtype=pl.String) if known else ids.cast(pl.String)
-        return pl.Series(ids.name, [None if text is None else one(text) for text in ids.to_list()], dtype=pl.String)
+        digests = pl.Series(ids.name, [None if text is None else one(text) for text in ids.to_list()], dtype=pl.Binary)
+        return (kind[0] + digests.bin.encode("hex")).alias(ids.name)
 
 
 def fingerprint(study: Loaded) -> str:

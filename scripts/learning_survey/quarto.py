@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from learning_survey.errors import SurveyError
+from learning_survey.errors import FREE, SurveyError, no_room
 
 OLDEST = (1, 5)  # the first with citeproc in Typst and without tables as pictures
 SUFFIX = {"html": "html", "typst": "pdf", "docx": "docx"}
@@ -67,6 +67,8 @@ def render(quarto: Path, folder: Path, master: str, formats: Sequence[str], env:
 
 
 def _failed(master: str, problem: str, done: subprocess.CompletedProcess[str]) -> SurveyError:
+    if reason := no_room(done.stderr + done.stdout):
+        return SurveyError(f"Quarto cannot write: {reason}", where=master, remedy=FREE)
     words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
     return SurveyError(
         f"{problem}:\n{words}",

@@ -23,19 +23,19 @@ def check(text: Text, width: int) -> None:
     """
     comma, quote = ord(text.delimiter), ord(text.quote)
     rows, commas, started, quoted = 0, 0, b"", False  # rows ended; of the row under way: commas, first bytes, quotes
-    last = ord("\n")
+    last = (ord("\n"), False)  # the byte before, and whether it stands in quotation marks
     for block in text.blocks():
         data = np.frombuffer(block, np.uint8)
-        newline = data == ord("\n")
-        marks = (data == comma) | newline
-        if quoted or last == quote or quote in block:
-            at = data == quote
-            inside = np.bitwise_xor.accumulate(at.view(np.uint8)) ^ np.uint8(quoted)
-            _quotes(text, data, inside, (last, quoted), rows)
-            marks &= inside == 0
-            quoted = bool(inside[-1])
-        at = np.flatnonzero(marks)
-        ends = np.flatnonzero(newline[at])
+        at = np.flatnonzero((data == comma) | (data == ord("\n")) | (data == quote))
+        marks = data[at]  # few bytes are marks, so that all that follows is short
+        if quoted or last[0] == quote or quote in block:
+            quotes = marks == quote
+            inside = np.bitwise_xor.accumulate(quotes.view(np.uint8)) ^ np.uint8(quoted)
+            _quotes(text, data, at, inside, (last, rows))
+            quoted = bool(inside[-1]) if len(inside) else quoted
+            outside = (inside == 0) & ~quotes
+            at, marks = at[outside], marks[outside]
+        ends = np.flatnonzero(marks == ord("\n"))
         counts = np.diff(ends, prepend=-1) - 1
         counts[:1] += commas
         for k in np.flatnonzero(counts != width - 1):
@@ -43,31 +43,38 @@ def check(text: Text, width: int) -> None:
             if counts[k] or (started if k == 0 else b"") + block[start : at[ends[k]]].strip():
                 _ragged(text, rows + int(k) + 1, int(counts[k]) + 1, width)
         after = at[ends[-1]] + 1 if len(ends) else 0
-        commas = (0 if len(ends) else commas) + int((at >= after).sum())
+        commas = (0 if len(ends) else commas) + len(at) - (ends[-1] + 1 if len(ends) else 0)
         started = (b"" if len(ends) else started) + block[after : after + 64].strip()
         rows += len(ends)
-        last = int(data[-1])
+        last = (int(data[-1]), quoted)
     if quoted:
         raise SurveyError("a quotation mark is not closed", where=text.path, remedy=SAVE_AGAIN)
     if (started or commas) and commas != width - 1:
         _ragged(text, rows + 1, commas + 1, width)
 
 
-def _quotes(text: Text, data: np.ndarray, inside: np.ndarray, before: tuple[int, bool], rows: int) -> None:
+def _quotes(
+    text: Text, data: np.ndarray, at: np.ndarray, inside: np.ndarray, before: tuple[tuple[int, bool], int]
+) -> None:
     """Raise where a quotation mark opens or closes in the middle of a cell.
 
-    ``before`` is the byte before ``data`` and whether it was in a cell with quotation marks around it.
+    ``at`` is where commas, line ends and quotation marks are in ``data``, ``inside`` 1 where one opens quotation marks
+    or stands in them. ``before`` is the last byte before ``data``, whether it stood in them, and the rows until then.
     """
     comma, quote = ord(text.delimiter), ord(text.quote)
-    last, quoted = before
-    at = data == quote
-    previous = np.concatenate([np.array([last], np.uint8), data[:-1]])
-    wrong = at & (inside == 1) & (previous != comma) & (previous != 10) & (previous != quote)
-    closed = np.concatenate([[last == quote and not quoted], (at & (inside == 0))[:-1]])  # one byte after the mark
-    wrong |= closed & (data != comma) & (data != 10) & (data != 13) & (data != quote)
-    if wrong.any():
-        place = int(np.flatnonzero(wrong)[0])
-        line = rows + 1 + int(((data[:place] == 10) & (inside[:place] == 0)).sum())
+    (last, quoted), rows = before
+    quotes = data[at] == quote
+    opens, closes = at[quotes & (inside == 1)], at[quotes & (inside == 0)]
+    previous = np.where(opens > 0, data[opens - 1], last)
+    wrong = opens[(previous != comma) & (previous != 10) & (previous != quote)]
+    after = closes[closes + 1 < len(data)] + 1
+    if last == quote and not quoted:
+        after = np.concatenate([[0], after])
+    following = data[after]
+    broken = after[(following != comma) & (following != 10) & (following != 13) & (following != quote)]
+    if len(wrong) or len(broken):
+        place = int(min([*wrong[:1], *broken[:1]]))
+        line = rows + 1 + int(((data[at] == 10) & (inside == 0) & (at < place)).sum())
         raise SurveyError(
             "a cell has a quotation mark inside and none around it",
             where=f"{text.path}, line {line}",

@@ -6,9 +6,11 @@ settings; the built-in one (`quarto_source`, `quarto_document`) supports what th
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +23,7 @@ from typing import Any
 import yaml
 
 from learning_survey import quarto
-from learning_survey.errors import SurveyError, nearest
+from learning_survey.errors import FREE, SurveyError, nearest, no_room
 from learning_survey.quarto_document import Document
 from learning_survey.quarto_source import Source, read_yaml
 from learning_survey.tables import replacing
@@ -242,6 +244,9 @@ def _pandoc(*arguments: str, stdin: bytes = b"", cwd: Path | None = None, env: d
         check=False,
     )
     warnings = done.stderr.decode(errors="replace").strip()
+    too_large = os.strerror(errno.EFBIG) if done.returncode == -signal.SIGXFSZ else ""
+    if reason := no_room(warnings) or too_large:
+        raise SurveyError(f"Pandoc cannot write: {reason}", where=cwd or "the report", remedy=FREE)
     if done.returncode or "[WARNING]" in warnings:
         raise SurveyError(
             f"Pandoc said: {warnings or done.returncode}",

@@ -274,7 +274,7 @@ def _put_figures(drawn: Path, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 shutil.copyfile(drawn / target.name, target)
-            except OSError:
+            except FileNotFoundError:
                 raise SurveyError(
                     "no such figure", where=drawn / target.name, remedy="Draw the figures again."
                 ) from None

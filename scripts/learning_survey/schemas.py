@@ -134,9 +134,9 @@ TABLES: dict[str, Table] = {
     "ingest.files": Table(
         "How each export is written, as found when it was read. One row per file.",
         {
-            "file": _key("file, below the folder of exports"),
+            "file": _key("file: its label, F01 and so on; its name where nobody is to be protected (docs/privacy.md)"),
             "format": Column("id", "CSV, TSV, XLSX, XLS, ODS, SPSS or Parquet"),
-            "sheet": _text("sheet of a workbook"),
+            "sheet": _text("sheet of a workbook, where files have their names"),
             "encoding": _text("encoding of its text"),
             "delimiter": Column("id", "comma, semicolon, tab or pipe; none where there is one column"),
             "quote": Column("id", "quotation mark: double or single"),
@@ -179,7 +179,7 @@ TABLES: dict[str, Table] = {
     "clean.flow_files": Table(
         "One row per file, over all steps: rows in = rows out + rows dropped.",
         {
-            "file": _key("file"),
+            "file": _key("file, as in ingest.files"),
             "rows_in": Column("count", "rows received"),
             "rows_dropped": Column("count", "rows dropped"),
             "rows_out": Column("count", "rows kept"),
@@ -199,7 +199,7 @@ TABLES: dict[str, Table] = {
         {
             "index": _key("longest_run, irv, even_odd, mahalanobis, seconds_per_item or any"),
             "label": _text("index in words"),
-            "threshold": Column("statistic", "from where the study flags"),
+            "threshold": Column("statistic", "from where the study flags; null where the index flags nobody"),
             "unit": _text("unit of the threshold, and which side of it is flagged"),
             "action": Column("id", "flag, drop or off"),
             "n": Column("count", "respondents for whom the index can be computed"),

@@ -7,6 +7,7 @@ groups are too small or nothing could be computed, its cells are dashes, and the
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -79,6 +80,14 @@ class Summary:
     def count(self, name: str, table: str, number: int | float) -> None:
         self.values[f"summary.{name}"] = plain(round(number), file=f"{table.replace('.', '/')}.csv")
 
+    def most(self, name: str, table: str, differences: list[float | None]) -> None:
+        """The largest difference in size, rounded up to thousandths: a bound that every one of them keeps."""
+        known = [abs(d) for d in differences if d is not None]
+        bound = math.ceil(1000 * max(known) - 1e-6) / 1000 if known else None
+        file = f"{table.replace('.', '/')}.csv"
+        text = NOTHING if bound is None else f"{bound:.3f}"
+        self.values[f"summary.{name}"] = plain(bound, text, file=file)
+
     def say(self, name: str, table: str, text: str) -> None:
         file = f"{table.replace('.', '/')}.csv"
         self.values[f"summary.{name}"] = plain(text, text, file, file)
@@ -89,6 +98,7 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
     s = Summary(tables, study)
     _clean(s)
     parts = {
+        "missing": _missing,
         "describe": _describe,
         "reliability": _reliability,
         "factors": _factors,
@@ -111,6 +121,24 @@ def _clean(s: Summary) -> None:
         s.count("clean.rows_out", "clean.flow", flow[-1]["rows_out"])
         s.count("clean.rows_dropped", "clean.flow", sum(r["rows_dropped"] or 0 for r in flow))
         s.count("clean.cells_emptied", "clean.flow", sum(r["cells_emptied"] or 0 for r in flow))
+    words = s.tables["clean.unmapped"]
+    s.count("clean.unmapped.cells", "clean.unmapped", sum(r["cells"] or 0 for r in words))
+    samples = {(r["dimension"], r["sample"]): r for r in s.tables["clean.sensitivity"]}
+    pairs = [(r, samples.get((d, "analysed"))) for (d, sample), r in samples.items() if sample != "analysed"]
+    for column in ("mean", "alpha"):
+        s.most(f"clean.careless.{column}_change", "clean.sensitivity", [_apart(a, b, column) for a, b in pairs])
+
+
+def _apart(a: Row, b: Row | None, column: str) -> float | None:
+    return None if b is None or a[column] is None or b[column] is None else a[column] - b[column]
+
+
+def _missing(s: Summary) -> None:
+    for what, table in (("items", "missing.items"), ("schools", "missing.schools")):
+        s.extremes(f"missing.{what}", table, "share")
+    for column in ("mean", "alpha"):
+        differences = [r[f"{column}_fiml_difference"] for r in s.tables["missing.sensitivity"]]
+        s.most(f"missing.{column}_change", "missing.sensitivity", differences)
 
 
 def _describe(s: Summary) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from learning_survey.errors import SurveyError
+from learning_survey.errors import SurveyError, system_reason
 from learning_survey.schemas import RANGES, TABLES, Table
 
 if TYPE_CHECKING:
@@ -24,23 +25,40 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes when it does not.
 
-    Whoever looks at ``path`` sees the old file or the whole new one. Raises SurveyError when the disk is full.
+    Whoever looks at ``path`` sees the old file or the whole new one. What a writer that was killed left is removed.
+    Raises SurveyError when the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            left.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except Exception as error:
+        number, reason = system_reason(error)
+        if not number and not isinstance(error, SurveyError):
+            number, reason = system_reason(_cannot_grow(temporary))
+        if not number:
+            raise
         raise SurveyError(
-            f"cannot write: {error.strerror}",
-            where=path,
-            remedy="Free disk space or correct permissions, then run again.",
+            f"cannot write: {reason}", where=path, remedy="Free disk space or correct permissions, then run again."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _cannot_grow(path: Path) -> OSError | None:
+    """The error that more bytes at the end of a file meet. Polars says of a Parquet file only that writing failed."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            for _ in range(2):  # the first may be taken in part
+                file.write(bytes(1 << 16))
+    except OSError as error:
+        return error
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

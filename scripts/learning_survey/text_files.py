@@ -1,31 +1,30 @@
 """CSV and TSV files: encoding, quotation mark, delimiter and line end, found and reported; then rows as text.
 
 UTF-8 with LF or CRLF is read where it stands, however large. Any other encoding, and lines that end in a bare CR, are
-first turned into UTF-8 with LF: in memory up to HELD bytes, beyond that in a folder that only its owner can open and
-that goes with the sheet, or with the process at the latest.
+first turned into UTF-8 with LF: in memory up to HELD bytes, beyond that in a file without a name, which the system
+removes with the sheet or with the process, however that ends.
 """
 
 from __future__ import annotations
 
-import atexit
 import csv
 import io
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import polars as pl
 
 from learning_survey import encodings
-from learning_survey.errors import SurveyError
+from learning_survey.errors import FREE, SurveyError, system_reason
 from learning_survey.kinds import SAVE_AGAIN
 from learning_survey.rectangle import NAMES, check
 
-BLOCK = 1 << 24  # bytes looked at together
+BLOCK = 1 << 20  # bytes looked at together, few enough to stay in the processor's cache
 HELD = 1 << 26  # bytes of converted text that stay in memory
 LOOK = 1 << 20  # characters from which delimiter and quotation mark are found
 DELIMITERS = {name: mark for mark, name in NAMES.items()}
@@ -43,7 +42,7 @@ class Text:
     quote: str = '"'
     single: bool = False  # one column, so that no delimiter can be seen
     skip: int = 0  # bytes before the first row: a mark, a line that states the delimiter
-    folder: Path | None = None
+    unnamed: IO[bytes] | None = None  # the file that ``content`` then leads to
 
     @property
     def delimiter_name(self) -> str:
@@ -67,8 +66,8 @@ class Text:
 
     def close(self) -> None:
         """Remove what was converted."""
-        if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self.unnamed:
+            self.unnamed.close()
 
 
 def open_text(path: Path, encoding: str | None = None, delimiter: str | None = None, known: Iterable[str] = ()) -> Text:
@@ -81,8 +80,8 @@ def open_text(path: Path, encoding: str | None = None, delimiter: str | None = N
     if found.codec in ("utf-8", "utf-8-sig"):
         text = Text(path, path, found.name, "", skip=found.mark)
     else:
-        content, folder = _kept(path, (part.encode() for part in encodings.decoded(path, found)))
-        text = Text(path, content, found.name, "", folder=folder)
+        content, unnamed = _kept(path, (part.encode() for part in encodings.decoded(path, found)))
+        text = Text(path, content, found.name, "", unnamed=unnamed)
     try:
         _quoting(text, delimiter, known)
         _line_ends(text)
@@ -92,31 +91,36 @@ def open_text(path: Path, encoding: str | None = None, delimiter: str | None = N
     return text
 
 
-def _kept(path: Path, parts: Iterable[bytes]) -> tuple[Path | bytes, Path | None]:
-    """``parts`` in memory, or in a file of a private folder where they are many."""
-    held, size, folder, file = [], 0, None, None
+def _kept(path: Path, parts: Iterable[bytes]) -> tuple[Path | bytes, IO[bytes] | None]:
+    """``parts`` in memory, or where they are many the way to a file without a name, and that file."""
+    held, size, file = [], 0, None
     try:
         for part in parts:
-            if folder is None and size + len(part) > HELD:
-                folder = Path(tempfile.mkdtemp(prefix="survey-"))  # for its owner only
-                atexit.register(shutil.rmtree, folder, ignore_errors=True)
-                file = (folder / "export.csv").open("wb")
-                file.writelines(held)
+            if file is None and size + len(part) > HELD:
+                file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+                for earlier in held:
+                    _put(file, earlier)
                 held = []
             size += len(part)
             if file:
-                file.write(part)
+                _put(file, part)
             else:
                 held.append(part)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True) if folder else None
-        raise SurveyError(
-            f"cannot convert it to UTF-8: {error.strerror}", where=path, remedy="Free disk space, then run again."
-        ) from None
-    finally:
+    except BaseException as error:
         if file:
             file.close()
-    return (folder / "export.csv", folder) if folder else (b"".join(held), None)
+        number, reason = system_reason(error)
+        if not number:
+            raise
+        raise SurveyError(f"cannot convert it to UTF-8: {reason}", where=path, remedy=FREE) from None
+    return (Path(f"/proc/self/fd/{file.fileno()}"), file) if file else (b"".join(held), None)
+
+
+def _put(file: IO[bytes], part: bytes) -> None:
+    """Write all of ``part``: an unbuffered file may take less at a time."""
+    view = memoryview(part)
+    while view:
+        view = view[file.write(view) :]
 
 
 # ---------------------------------------------------------------- line ends
@@ -124,12 +128,14 @@ def _kept(path: Path, parts: Iterable[bytes]) -> tuple[Path | bytes, Path | None
 
 def _line_ends(text: Text) -> None:
     """Find the line ends outside quotation marks; turn bare CR into LF."""
+    if not any(b"\r" in block for block in text.blocks()):
+        text.line_end = "LF" if any(b"\n" in block for block in text.blocks()) else "none"
+        return
     crs = lfs = pairs = 0
     last = b""
     for block in text.blocks():
-        if b"\r" in block or last == b"\r":
-            crs += block.count(b"\r")
-            pairs += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
+        crs += block.count(b"\r")
+        pairs += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
         lfs += block.count(b"\n")
         last = block[-1:]
     if crs and (crs != pairs or lfs != pairs):  # some may be inside cells
@@ -139,11 +145,11 @@ def _line_ends(text: Text) -> None:
     ends = [name for name, count in (("LF", lfs - pairs), ("CRLF", pairs), ("CR", crs)) if count]
     text.line_end = " and ".join(ends) or "none"
     if crs:
-        old, parts = text.folder, _without_cr(text)
-        text.content, text.folder = _kept(text.path, parts)
+        old = text.unnamed
+        text.content, text.unnamed = _kept(text.path, _without_cr(text))
         text.skip = 0
         if old:
-            shutil.rmtree(old, ignore_errors=True)
+            old.close()
 
 
 def _marks(text: Text) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -205,8 +211,9 @@ def _quoting(text: Text, stated: str | None, known: list[str]) -> None:
         )
     if len(head) >= LOOK - 4096:  # the last row may be cut
         head = head[: max(head.rfind("\n"), head.rfind("\r"), 0) + 1] or head
+    choices = [mark for mark in choices if mark in head] or choices[:1]
     widths = {}
-    for quote in ('"', "'"):
+    for quote in ('"', "'") if head.lstrip().startswith("'") else ('"',):
         read = {mark: rows for mark in choices if (rows := _rows(head, mark, quote))}
         if quote == "'":
             read = {mark: rows for mark, rows in read.items() if _in_marks(head, rows[0], mark)}
@@ -304,7 +311,7 @@ def scan(text: Text, width: int, records: int, lines: int) -> pl.LazyFrame:
         row_index_offset=records + 1,
     )
     try:
-        rows.head(1).collect()
+        rows.head(1).collect(engine="streaming")
     except pl.exceptions.NoDataError:
         return pl.LazyFrame(schema={"line": pl.UInt32} | {str(k): pl.String for k in range(width)})
     except pl.exceptions.PolarsError as error:

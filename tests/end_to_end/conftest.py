@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pipeline import publish
+from surveys import make_survey
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
@@ -43,3 +46,53 @@ def phase_one(copy):
     run = build(folder)
     assert run.returncode == 0, run.stdout + run.stderr
     return folder, run
+
+
+CLAIMS = {
+    "tolerances": {"count": {"cap": 0}},
+    "rules": [
+        {
+            "claims": "students",
+            "check": "value",
+            "table": "clean.sample",
+            "where": {"fact": "students"},
+            "column": "value",
+            "tolerance": "count",
+        }
+    ],
+}
+MADE = ("results", "data/processed")
+
+
+@pytest.fixture(scope="session")
+def small(copy):
+    """A function that makes a copy of the project with a small survey in it, 'small', that takes every step."""
+
+    def make(name: str) -> Path:
+        folder = copy(name)
+        survey = make_survey(folder, schools=12, per_school=20, missing=0.02)
+        publish(survey, [("students", "value", "240")], CLAIMS)
+        return folder
+
+    return make
+
+
+def whole(folder: Path) -> dict[str, str]:
+    """SHA-256 of everything made for the small survey that stands under a final name, by path."""
+    files = [path for top in MADE for path in (folder / top / "small").rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files)
+        if not path.name.startswith(".")
+    }
+
+
+def parts(folder: Path) -> list[Path]:
+    """Files that were begun and not ended."""
+    return [path for top in (*MADE, "data/raw") for path in (folder / top).rglob("*.part")]
+
+
+def forget(folder: Path) -> None:
+    """Remove what was built, as ``make clean`` does."""
+    for name in ("results", "data/processed/small", "logs", "benchmarks", ".snakemake"):
+        shutil.rmtree(folder / name, ignore_errors=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 from conftest import ROOT
 
 
-def command(step: str, root: Path, *arguments: object) -> subprocess.CompletedProcess:
+def command(
+    step: str, root: Path, *arguments: object, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess:
     """``scripts/<step>.py`` with arguments, run in ``root``; neither success nor failure raises."""
     script = ROOT / "scripts" / f"{step}.py"
     words = [sys.executable, str(script), *map(str, arguments)]
-    return subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=root, env=environment, capture_output=True, text=True, check=False)

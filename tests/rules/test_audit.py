@@ -54,7 +54,11 @@ def test_the_manifest_is_that_of_the_files(project):
     assert run(project).returncode == 0
     with (project / "results/small/audit/manifest.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert all((project / row["path"]).stat().st_size == int(row["bytes"]) for row in rows)
+    with (project / "data/processed/small/files.csv").open(encoding="utf-8") as file:
+        names = {f"exports/{row['label']}": f"data/raw/small/{row['file']}" for row in csv.DictReader(file)}
+    assert set(names) < {row["path"] for row in rows}
+    for row in rows:
+        assert (project / names.get(row["path"], row["path"])).stat().st_size == int(row["bytes"])
     assert not any("audit" in row["path"] for row in rows)
 
 

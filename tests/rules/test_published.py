@@ -76,7 +76,7 @@ def test_claims_without_loadings_leave_their_tables_empty(tmp_path):
 def test_a_figure_that_is_no_number_is_named(tmp_path):
     survey = make_survey(tmp_path, dimensions=3, schools=4, per_school=20)
     publish(survey, [*SAMPLE, ("schools.top_bottom_effect.d2", "value", "large")], RULES)
-    with pytest.raises(SurveyError, match="top_bottom_effect.d2 is not a number: 'large'"):
+    with pytest.raises(SurveyError, match=r"top_bottom_effect\.d2 is not a number: 'large'"):
         made(survey)
 
 

@@ -7,6 +7,7 @@ from scipy.stats import chi2
 from surveys import make_survey
 
 from learning_survey import careless
+from learning_survey.errors import SurveyError
 from learning_survey.people import schema
 
 OFF = {"drop_duplicates": False, "min_answered": 0.0, "straight_liners": "keep"}
@@ -145,6 +146,36 @@ def test_the_sensitivity_table_is_that_of_the_scores(survey):
     assert one["alpha"][0] == pytest.approx(4 / 3 * (1 - np.trace(cov) / cov.sum()), rel=1e-9)
 
 
+def test_the_defaults_flag_hardly_anyone_who_is_careful(tmp_path):
+    careful = make_survey(tmp_path, schools=20, per_school=200, dimensions=9, loading=0.7, trait_r=0.6)
+    flags, _ = run(careful)
+    counts = table(careful, "careless").filter(pl.col("index") != "seconds_per_item")
+    assert counts["n"].min() >= 3990 and counts["action"].drop_nulls().unique().to_list() == ["flag"]
+    flagged = flags.select(pl.col("^flag_.*$").mean()).row(0, named=True)
+    assert all(share is None or share <= 0.01 for share in flagged.values()), flagged
+    # Why even-odd consistency has no default: at the lowest value that it can have are more than that already.
+    assert (flags["even_odd"] <= -1).mean() > 0.01
+
+
+def test_a_short_instrument_has_no_long_runs_by_default(tmp_path):
+    short = make_survey(tmp_path, schools=2, per_school=40, dimensions=2, study={"clean": OFF})
+    flags, _ = run(short, straight)
+    assert flags["longest_run"].max() == 8 and not flags["flag_longest_run"].any() and flags["flag_irv"].sum() == 12
+    flags, _ = run(short, straight, longest_run={"threshold": 0.5})
+    assert (flags["flag_longest_run"] == (flags["longest_run"] >= 4)).all()
+
+
+def test_even_odd_flags_and_drops_by_a_stated_threshold_only(survey):
+    flags, _ = run(survey)
+    assert flags["flag_even_odd"].sum() == 0 and flags["flag_even_odd"].count() == flags["even_odd"].count()
+    row = table(survey, "careless").filter(pl.col("index") == "even_odd")
+    assert row["threshold"][0] is None and row["flagged"][0] == 0
+    flags, kept = run(survey, even_odd={"threshold": 0.0, "action": "drop"})
+    assert kept.height == 180 - (flags["even_odd"] < 0).sum() < 180
+    with pytest.raises(SurveyError, match="even_odd has no default threshold"):
+        run(survey, even_odd={"threshold": None, "action": "drop"})
+
+
 def test_a_threshold_is_the_studys(survey):
     flags, _ = run(survey, longest_run={"threshold": 0.1}, irv={"threshold": 0.9})
     assert (flags["flag_longest_run"] == (flags["longest_run"] >= 2)).all()
@@ -164,3 +195,27 @@ def test_what_cannot_be_computed_is_null(tmp_path):
     assert kept.height == 15 and flags["mahalanobis"].null_count() == flags["even_odd"].null_count() == 15
     assert flags["seconds_per_item"].null_count() == 15
     schema("flags", small.load().instrument).validate(flags)
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_blocks_of_rows_give_what_all_rows_together_give(survey, monkeypatch, block):
+    def gaps(frame):
+        items = [c for c in frame.columns if c.startswith("d")]
+        return frame.with_columns(
+            pl.when((pl.int_range(pl.len()) + k) % 11 > 0).then(pl.col(i)).alias(i) for k, i in enumerate(items)
+        )
+
+    whole, kept = run(survey, gaps)
+    tables = [table(survey, name) for name in ("careless", "sensitivity")]
+    monkeypatch.setattr(careless, "BLOCK", block)
+    parts, same = run(survey, gaps)
+    assert same.equals(kept)
+    for column in whole.columns:
+        a, b = whole[column], parts[column]
+        assert np.allclose(a.drop_nulls(), b.drop_nulls(), rtol=1e-9, atol=1e-12) if a.dtype.is_float() else a.equals(b)
+        assert a.is_null().equals(b.is_null())
+    for name, before in zip(("careless", "sensitivity"), tables, strict=True):
+        after = table(survey, name)
+        assert after.select(pl.exclude(pl.Float64)).equals(before.select(pl.exclude(pl.Float64)))
+        for column in before.select(pl.col(pl.Float64)).columns:
+            assert np.allclose(before[column].to_numpy(), after[column].to_numpy(), rtol=1e-8, equal_nan=True)

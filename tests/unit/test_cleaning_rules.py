@@ -88,7 +88,7 @@ def test_counts_of_each_file_add_up(survey):
     cells = {"consent": ["y"] * 5 + ["n"] * 3 + ["y"] * 27 + ["n"], "age": {0: "x", 20: "y", 21: "z"}}
     frame, ledger = cleaned(survey, cells, {"consent": "consent"}, consent=["y"], require=["age"])
     files = table(survey, "flow_files")
-    assert files.rows() == [("responses_1.csv", 18, 4, 14, 1), ("responses_2.csv", 18, 3, 15, 2)]
+    assert files.rows() == [("F01", 18, 4, 14, 1), ("F02", 18, 3, 15, 2)]
     assert frame.group_by("file").len().sort("file")["len"].to_list() == [14, 15]
     assert ledger.height == 7 + 3
 

@@ -10,7 +10,7 @@ import pyreadstat
 import pytest
 import xlsxwriter
 from conftest import ROOT
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learning_survey import data_files, headers
@@ -41,7 +41,6 @@ def parquet(rows, path):
 
 
 @pytest.mark.parametrize(("kind", "write"), [("xlsx", xlsx), ("sav", sav), ("zsav", sav), ("parquet", parquet)])
-@settings(deadline=None, max_examples=60)
 @given(rows=TABLE)
 def test_texts_survive_every_format(tmp_path_factory, kind, write, rows):
     path = tmp_path_factory.mktemp("t") / f"export.{kind}"
@@ -56,7 +55,6 @@ def test_texts_survive_every_format(tmp_path_factory, kind, write, rows):
     assert sheet.header == HEADER and sheet.rows.collect().rows() == wanted
 
 
-@settings(deadline=None, max_examples=40)
 @given(codes=st.lists(st.sampled_from([1.0, 2.0, 3.0, 8.0, 9.0, 2.5, None]), min_size=1, max_size=8))
 def test_labels_and_missing_values_of_spss(tmp_path_factory, codes):
     path = tmp_path_factory.mktemp("t") / "export.sav"
@@ -137,7 +135,6 @@ def test_a_sheet_can_be_stated_for_one_file(tmp_path):
 NAMES = st.lists(st.text("abcd", min_size=1, max_size=3), min_size=2, max_size=5, unique=True)
 
 
-@settings(deadline=None)
 @given(names=NAMES, data=st.data())
 def test_distinct_names_without_gaps_are_one_row_whatever_is_below(names, data):
     row = st.lists(st.sampled_from(["", "a", "Agree", "9"]), min_size=len(names), max_size=len(names))

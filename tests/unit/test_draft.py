@@ -1,17 +1,19 @@
 """Drafts of studies from exports: what is proposed, what is asked, and that a confirmed draft gives the right codes."""
 
 import random
+from collections import Counter
 
 import polars as pl
 import pytest
 import yaml
 from conftest import ROOT
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from surveys import make_survey
 
 from learning_survey.config import Instrument, Study, load_study
-from learning_survey.draft import Column, draft, stem_of
+from learning_survey.draft import Column, draft, identifying, stem_of
+from learning_survey.draft_fields import find_fields
 from learning_survey.draft_files import write
 from learning_survey.errors import SurveyError
 from learning_survey.ingest import ingest
@@ -330,7 +332,6 @@ POOLS = [
 HEADERS = ["Q1[{}]", "{}", "a: {}", "#{}", "Question - {}?", "no{}", "'x'{}", "y {}"]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6), width=st.integers(1, 6), height=st.integers(1, 30))
 def test_any_draft_is_valid_once_confirmed_and_reads_its_export_or_is_refused(tmp_path_factory, seed, width, height):
     rng, root = random.Random(seed), tmp_path_factory.mktemp("any")
@@ -348,3 +349,26 @@ def test_any_draft_is_valid_once_confirmed_and_reads_its_export_or_is_refused(tm
     if len(instrument["dimensions"]) > 1:
         study_file.write_text(yaml.safe_dump(content))
         ingest(load_study("no", root), root / "out.parquet", root / "tables")
+
+
+def test_consent_time_and_items_about_feedback_are_recognised():
+    people = range(60)
+    answers = Counter(dict.fromkeys(AGREE, 12))
+    columns = {
+        "QConsent": Counter({"I agree": 55, "I do not agree": 5}),
+        "Duration (in seconds)": Counter(str(30 + n) for n in people),
+        "Are you happy to take part?": Counter({"No": 60}),
+        "Time": Counter(f"9:{n:02d}" for n in people),
+    }
+    found = find_fields([Column(header, "", values=texts) for header, texts in columns.items()], 60)
+    assert {name: f.column.header for name, f in found.items()} == {
+        "consent": "QConsent",
+        "seconds": "Duration (in seconds)",
+    }
+    assert found["consent"].meanings == {"agreed": ["I agree"]}
+    assert identifying(Column("My teachers give useful feedback", "", values=answers)) is None
+    assert (
+        identifying(Column("Any feedback?", "", values=Counter(f"It was {n} out of ten" for n in people)))
+        == "free text"
+    )
+    assert identifying(Column("Feedback", "", values=Counter({"a@b.example": 30, "c@d.example": 30}))) is not None

@@ -2,10 +2,13 @@
 
 import importlib.util
 import json
+import shutil
 from dataclasses import asdict
 
+import polars as pl
 import pytest
 from conftest import ROOT
+from surveys import make_survey
 
 from learning_survey.config import Exports
 from learning_survey.errors import SurveyError
@@ -37,6 +40,33 @@ def test_a_file_that_is_refused_says_what_it_is(name):
         read_sheet(FOLDER / name, stated(case))
     assert case["error"] in error.value.problem and error.value.remedy
     assert error.value.where == f"{FOLDER / name}" + (f", line {case['line']}" if case["line"] else "")
+
+
+def test_the_ledger_has_every_kind_of_dirt(tmp_path):
+    survey = make_survey(tmp_path, schools=2, per_school=4, dimensions=2, items_per=2, files=1)
+    for path in survey.exports:
+        path.unlink()
+    shutil.copy(FOLDER / "dirty.csv", survey.exports[0])
+    (survey.exports[0].parent / "schools.csv").write_text("school_id,phase,country,ofsted_rating\ns1,primary,Wales,\n")
+    fields = {"respondent": "id", "school": "site", "age": "age", "year_group": "year", "gender": "sex"}
+    items = dict(zip(survey.load().instrument.item_ids, ["q1", "q2", "q3", "q4"], strict=True))
+    levels = [
+        {"id": "lower", "label": "Lower", "ages": [5, 10], "years": ["Year 4"]},
+        {"id": "upper", "label": "Upper", "ages": [11, 18], "years": ["Year 11"]},
+    ]
+    rules = {"test_status": ["survey preview"], "consent": ["yes"], "repeated_ids": "first", "unknown_school": "drop"}
+    survey.change(
+        columns={**fields, "status": "status", "consent": "consent", "items": items},
+        clean={**rules, "ages": {"min": 5, "max": 18}},
+        key_stages={"levels": levels},
+    )
+    instrument = tmp_path / "config" / "instruments" / "small.yaml"
+    labels = instrument.read_text().replace("- Answer 2", "- Disagree").replace("- Answer 4", "- Agree")
+    instrument.write_text(labels)
+    survey.run("ingest", "clean")
+    ledger = pl.read_csv(survey.processed / "ledger.csv", schema_overrides={"raw": pl.String}).drop("file")
+    assert [list(row) for row in ledger.rows()] == EXPECTED["dirty.csv"]["ledger"]
+    assert pl.read_parquet(survey.processed / "clean.parquet")["line"].to_list() == [2, 7, 10, 11, 12, 13, 14]
 
 
 def test_the_corpus_is_what_its_script_makes(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import xlsxwriter
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from surveys import make_survey
 
@@ -147,7 +147,6 @@ def test_a_missing_file_is_refused(tmp_path):
 CELL = st.text(st.sampled_from("ab,\"\n\r é;'-"), max_size=6)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     rows=st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=6), end=st.sampled_from(["\n", "\r\n"])
 )
@@ -164,7 +163,6 @@ def test_whatever_a_cell_holds_it_comes_back(tmp_path_factory, rows, end):
             read_sheet(path)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(rows=st.lists(st.lists(CELL, min_size=1, max_size=4), min_size=1, max_size=5))
 def test_a_row_of_another_width_is_found_wherever_it_stands(tmp_path_factory, rows):
     text = io.StringIO()

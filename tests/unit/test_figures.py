@@ -1,7 +1,13 @@
 """Figures hold what their tables hold, fit the page, and say it in words."""
 
+import contextlib
 import dataclasses
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -334,3 +340,49 @@ def test_a_real_table_read_back_from_disk_draws_the_same(tmp_path):
     pd.testing.assert_frame_equal(
         figures.tables.read(folder, "gender.pairs")[["hedges_g"]], frames(study)["gender.pairs"][["hedges_g"]]
     )
+
+
+DRAWING = """
+import os, sys, time
+from learning_survey.figures import drawing
+
+def wait(_):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+with drawing() as each:
+    list(each(wait, [1, 2]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one process draws")
+def test_processes_that_draw_end_with_the_step_that_is_killed():
+    """Each would wait for work for ever, and hold the lock that the next build waits for."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRAWING], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, stdout=subprocess.PIPE
+    )
+    pids = [int(process.stdout.readline()) for _ in range(2)]
+    assert process.pid not in pids
+    process.kill()
+    process.wait()
+    # The pipe ends when nobody has it open any more.
+    ready, _, _ = select.select([process.stdout], [], [], 60)
+    try:
+        assert ready and process.stdout.read() == b""
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one process draws")
+def test_a_killed_process_that_draws_is_a_clear_error():
+    with (
+        pytest.raises(SurveyError, match=r"figures: a process that drew was killed.*\n.*run again"),
+        figures.drawing() as each,
+    ):
+        list(each(_killed, [None]))
+
+
+def _killed(_: None) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

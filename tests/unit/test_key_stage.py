@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 from surveys import KEY_STAGES, make_survey
 
-from learning_survey.key_stage import age_on_31_august, completed_years
+from learning_survey.key_stage import age_on_31_august, completed_years, with_ages
+from learning_survey.people import AGES
 
 SURVEY = date(2021, 6, 15)
 YEARS = {
@@ -54,8 +55,8 @@ def cleaned(survey, columns, **cells):
     blank = [None] * frame.height
     for column, texts in cells.items():
         frame = frame.with_columns(pl.Series(column, [*texts, *blank][: frame.height], dtype=pl.String))
-    frame.write_parquet(path)
     survey.change(columns=columns)
+    with_ages(frame.drop(AGES), survey.load()).select(list(pl.read_parquet_schema(path))).write_parquet(path)
     survey.run("clean")
     ledger = pl.read_csv(survey.processed / "ledger.csv", schema_overrides={"raw": pl.String})
     return pl.read_parquet(survey.processed / "clean.parquet"), ledger.select("line", "column", "raw", "rule").rows()
@@ -80,7 +81,7 @@ def test_the_date_of_birth_decides_where_the_age_cannot(survey):
     assert frame["age"].head(6).to_list() == [6, 6, 14, None, None, None]
     assert frame["group"].head(6).to_list() == ["KS1", "KS1", "KS3", None, None, None]
     assert [(line, rule) for line, _, _, rule in ledger] == [(5, "birth_date"), (6, "birth_date")]
-    assert all("2031" not in (raw or "") for _, _, raw, _ in ledger)
+    assert [raw for _, _, raw, _ in ledger] == ["withheld", "withheld"]
     assert "birth_date" not in frame.columns
 
 
@@ -106,6 +107,22 @@ def test_what_contradicts_a_better_source_is_emptied(survey):
     ]
 
 
+def test_an_age_of_no_level_contradicts_the_year_group(survey):
+    frame, ledger = cleaned(
+        survey,
+        {"birth_date": "born", "year_group": "year"},
+        birth_date=["2001-01-01", None, None],
+        year_group=["Year 7", "Year 7", "Year 12"],
+        age=[None, "40", "19"],
+    )
+    assert frame["group"].head(3).to_list() == ["KS3", "KS3", "KS5"]
+    assert [(line, rule) for line, _, _, rule in ledger] == [
+        (2, "group_conflict_birth_date"),
+        (3, "group_conflict_age"),
+    ]
+    assert frame["age"].head(3).to_list() == [None, None, 19]
+
+
 def test_a_table_of_another_system_yields_to_the_year_group(survey):
     levels = [
         {"id": "A", "label": "First", "values": ["primaire"], "years": ["CP"]},
@@ -120,3 +137,31 @@ def test_a_table_of_another_system_yields_to_the_year_group(survey):
     )
     assert frame["group"].head(4).to_list() == ["A", "A", "A", "B"]
     assert [entry[3] for entry in ledger] == ["group", "group_conflict_group"]
+
+
+def test_dates_of_birth_are_in_no_file_and_their_ages_are(tmp_path):
+    survey = make_survey(tmp_path, schools=2, per_school=5, dimensions=2, files=1, study={"clean": OFF})
+    born = ["14/06/2010", "16/06/2010", "01/09/2010", "31/08/2010", "2010-06-15", "unknown", "-", "01/01/1066"]
+    path = survey.exports[0]
+    raw = pl.read_csv(path, infer_schema=False)
+    raw.drop("age").with_columns(pl.Series("born", [*born, "05/05/2011", "06/07/2009"])).write_csv(path)
+    survey.change(
+        survey_date=SURVEY,
+        columns={"birth_date": "born", "age": None},
+        clean={"birth_date_format": "%d/%m/%Y", "ages": {"min": 5, "max": 18}},
+        key_stages={"levels": LEVELS},
+    )
+    survey.run("ingest")
+    frame = pl.read_parquet(survey.processed / "ingested.parquet")
+    given = ["withheld"] * 6 + [None] + ["withheld"] * 3
+    assert frame["birth_date"].to_list() == given
+    assert frame["birth_age"].to_list() == [11, 10, 10, 10, None, None, None, 955, 10, 11]
+    assert frame["birth_age_august"].to_list() == [10, 10, 9, 10, None, None, None, 954, 9, 11]
+    survey.run("clean")
+    ledger = pl.read_csv(survey.processed / "ledger.csv")
+    assert ledger.select("line", "column", "raw", "rule").rows() == [
+        (line, "birth_date", "withheld", "birth_date") for line in (6, 7, 9)
+    ]
+    for file in (p for f in (survey.processed, survey.results) for p in f.rglob("*") if p.is_file()):
+        text = file.read_bytes() if file.suffix == ".csv" else pl.read_parquet(file).write_csv().encode()
+        assert not any(date.encode() in text for date in born if len(date) > 8), file

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from golden_values import golden, matrix, moments
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learning_survey import jackknife, minres, reliability
@@ -69,7 +69,6 @@ def test_item_names_of_golden_and_data_are_the_same():
 
 
 @given(st.lists(st.floats(0.2, 0.95), min_size=3, max_size=8))
-@settings(max_examples=60, deadline=None)
 def test_omega_of_one_factor_is_the_share_of_the_sum_that_the_factor_explains(loadings):
     R = one_factor(loadings)
     omega, psi = reliability.omega_total(R)

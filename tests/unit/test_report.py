@@ -272,6 +272,35 @@ def test_a_folder_that_is_no_checkout_says_so(tmp_path, monkeypatch):
     assert commit(tmp_path) == "not a git checkout"
 
 
+def test_cleaning_and_missing_answers_are_in_the_tables(phase_one, bfi):
+    source = source_of(*phase_one)
+    careless = TABLES["careless"](source)
+    assert "18 in a row or more" in careless and "consistency below 2.502" in careless
+    assert "with dropped" in TABLES["careless_sensitivity"](source)
+    assert "Rows out" not in TABLES["taken"](source) and "row dropped" in TABLES["taken"](source)
+    treatments = TABLES["missing_treatments"](source)
+    assert len(treatments.splitlines()) == 2 + len(source.dimensions) + 1 + 2
+    groups = TABLES["missing_groups"](source_of(*bfi)).splitlines()
+    assert sum(line.startswith("| Education") for line in groups) == 1 and any("women" in line for line in groups)
+
+
+def test_a_bound_is_rounded_up_and_a_word_that_is_known_makes_no_table(tmp_path):
+    def known(rows):
+        rows[0]["cells"] = 0
+
+    def differences(rows):
+        for row, value in zip(rows, [-0.0101, 0.004, None, *[0.0] * 20], strict=False):
+            row["mean_fiml_difference"] = value
+
+    change = {"clean.unmapped": known, "missing.sensitivity": differences}
+    study, results = results_of(project(tmp_path), "phase_one", change=change)
+    source = source_of(study, results)
+    assert TABLES["unmapped"](source) is None
+    values = summary_values(source.tables, study)
+    assert values["summary.missing.mean_change"]["text"] == "0.011"
+    assert values["summary.clean.unmapped.cells"]["text"] == "0"
+
+
 # ---------------------------------------------------------------- the sources keep their rules
 
 
@@ -304,9 +333,9 @@ def test_no_line_begins_with_a_reference(path):
 
 
 def test_every_section_is_in_a_report_and_every_citation_in_the_references():
-    masters = "\n".join(p.read_text(encoding="utf-8") for p in REPORTS.glob("*.qmd"))
-    included = set(re.findall(r"include sections/(\w+)\.qmd", masters))
+    texts = "\n".join(p.read_text(encoding="utf-8") for p in SOURCES)
+    included = set(re.findall(r"include sections/(\w+)\.qmd", texts))
     assert included == {p.stem for p in (REPORTS / "sections").glob("*.qmd")}
     keys = set(re.findall(r"(?m)^@\w+\{(\w+),", (REPORTS / "references.bib").read_text(encoding="utf-8")))
-    cited = set(re.findall(r"\[@(\w+)", "\n".join(p.read_text(encoding="utf-8") for p in SOURCES)))
+    cited = set(re.findall(r"\[@(\w+)", texts))
     assert cited == keys

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import yaml
 from conftest import ROOT
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from surveys import make_survey
 
@@ -168,7 +168,6 @@ def test_rounding_errors_move_nobody_over_a_cut_point(banded):
     assert band_of([1.5 - 1e-6, 3.5 - 1e-6], banded).tolist() == [0, 2]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(codes=st.lists(st.integers(1, 5), min_size=1, max_size=12))
 def test_bands_agree_with_exact_fractions(banded, codes):
     exact = Fraction(sum(codes), len(codes))

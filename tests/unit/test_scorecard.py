@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from published_tables import agreeing, claims
 
@@ -268,7 +268,6 @@ def test_no_tolerance_is_wider_than_its_kind_allows():
             assert m.rule.tolerance == units[m.claim.unit]
 
 
-@settings(deadline=None, derandomize=True)
 @given(
     half=st.floats(0, 0.5),
     shift=st.floats(-0.2, 0.2),

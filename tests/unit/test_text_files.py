@@ -1,10 +1,13 @@
 """Delimited text written in every way comes back as it was, or is refused: nothing is misread."""
 
-import stat
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from conftest import ROOT
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learning_survey import encodings, text_files
@@ -40,7 +43,6 @@ def filled(rows: list[list[str]]) -> list[tuple]:
     return [row for row in wanted if any(row[1:])]
 
 
-@settings(deadline=None)
 @given(
     rows=TABLE,
     delimiter=st.sampled_from(",;\t|"),
@@ -65,7 +67,6 @@ def test_a_table_comes_back_whatever_way_it_was_written(tmp_path_factory, rows, 
     assert sheet.rows.collect().rows() == filled(rows)
 
 
-@settings(deadline=None)
 @given(rows=TABLE, delimiter=st.sampled_from(",;\t|"), end=st.sampled_from(["\n", "\r\n", "\r"]))
 def test_the_delimiter_is_found_or_asked_for(tmp_path_factory, rows, delimiter, end):
     header = [f"head {k}" for k in range(len(rows[0]))]
@@ -87,7 +88,6 @@ SAID = (
 SENTENCES = st.lists(st.sampled_from(SAID.split("|")), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(texts=SENTENCES, codec=st.sampled_from(["cp1252", "mac_roman"]))
 def test_an_eight_bit_encoding_is_found_or_asked_for_and_never_mistaken(tmp_path_factory, texts, codec):
     texts = [text for text in texts if text.encode(codec, "ignore").decode(codec) == text]
@@ -130,18 +130,39 @@ def test_headers_that_the_study_knows_tell_the_delimiter(tmp_path):
     assert read_sheet(path, known=["B,C"]).header == ["a", "b,c"]
 
 
-def test_a_large_converted_file_is_private_and_goes_with_the_sheet(tmp_path, monkeypatch):
+def test_a_large_converted_file_has_no_name(tmp_path, monkeypatch):
     monkeypatch.setattr(text_files, "HELD", 100)
     monkeypatch.setattr(text_files.tempfile, "tempdir", str(tmp_path))
     path = tmp_path / "e.csv"
     rows = [[str(k), f"Très {k}"] for k in range(3000)]
     path.write_bytes(written([["id", "said"], *rows], ";", "\r").encode("utf-16"))
     sheet = read_sheet(path)
-    folders = [p for p in tmp_path.iterdir() if p.is_dir()]
-    assert len(folders) == 1 and stat.S_IMODE(folders[0].stat().st_mode) == 0o700
+    assert str(sheet.text.content).startswith("/proc/self/fd/") and [p.name for p in tmp_path.iterdir()] == ["e.csv"]
     assert sheet.rows.collect().rows() == [(k + 2, *row) for k, row in enumerate(rows)]
     assert sheet.detected.encoding.startswith("UTF-16") and sheet.detected.line_end == "CR"
     sheet.close()
+    assert sheet.text.unnamed.closed
+
+
+def test_a_process_killed_while_it_holds_converted_text_leaves_none(tmp_path):
+    """A real kill: a second process converts more than HELD bytes and stops for good while it has them."""
+    rows = [["id", "said"], *([str(k), "Zoltana said " + "é" * 1000] for k in range(40_000))]
+    (tmp_path / "e.csv").write_bytes(written(rows, ",", "\n").encode("utf-16"))
+    code = (
+        "import sys, pathlib; from learning_survey.text_files import open_text;"
+        "text = open_text(pathlib.Path('e.csv')); assert text.unnamed;"
+        "print(text.content.stat().st_size, flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "scripts"), "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert int(process.stdout.readline()) > text_files.HELD
+    process.kill()
+    process.communicate()
     assert [p.name for p in tmp_path.iterdir()] == ["e.csv"]
 
 
@@ -158,16 +179,10 @@ def test_a_full_disk_while_converting_is_a_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(text_files, "HELD", 10)
     monkeypatch.setattr(text_files.tempfile, "tempdir", str(tmp_path))
     (tmp_path / "e.csv").write_bytes("id,a\n1,x\n2,y\n".encode("utf-16"))
-    opened = Path.open
-
-    def full(self, mode="r", **options):
-        if mode == "wb":
-            return opened(Path("/dev/full"), mode, buffering=0)
-        return opened(self, mode, **options)
-
     if not Path("/dev/full").exists():
         pytest.skip("no device that is always full")
-    monkeypatch.setattr(Path, "open", full)
+    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+    monkeypatch.setattr(text_files.tempfile, "TemporaryFile", lambda **_: full)
     with pytest.raises(SurveyError, match="cannot convert it to UTF-8: No space left on device"):
         read_sheet(tmp_path / "e.csv")
     assert [p.name for p in tmp_path.iterdir()] == ["e.csv"]
@@ -175,7 +190,7 @@ def test_a_full_disk_while_converting_is_a_clear_error(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_blocks_may_end_anywhere(tmp_path, monkeypatch, size):
-    """Converted text is looked at in blocks; the first one must hold the headers, as the first 16 MiB do."""
+    """Converted text is looked at in blocks; the first one must hold the headers, as the first MiB does."""
     content = 'id;a\r1;"x\r\ny"\r\n2;"p""q"\n3;é\r'
     path = tmp_path / "e.csv"
     path.write_bytes(content.encode("utf-16"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from learning_survey.uncertainty import cluster_variance, holm, mean, share, t_quantile, wilson, withhold
@@ -74,7 +74,6 @@ def test_the_clustered_interval_covers_and_the_naive_one_does_not():
     assert hits["naive"] / runs < 0.75
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=60))
 def test_limits_of_a_share_lie_around_it_and_within_0_and_1(rows):
     flag, cluster = (np.array(column, float) for column in zip(*rows, strict=True))

@@ -3,6 +3,7 @@ rule clean:
         "apply the study's cleaning rules; every row and cell touched goes to the ledger"
     input:
         ingested=f"{PROCESSED}/ingested.parquet",
+        files=f"{PROCESSED}/files.csv",
         register=register,
         code=code("clean"),
     output:

@@ -7,9 +7,10 @@ rule ingest:
     output:
         *tables("ingest"),
         ingested=f"{PROCESSED}/ingested.parquet",
+        files=f"{PROCESSED}/files.csv",
     params:
         settings=settings(
-            *("exports", "columns", "key", "register_", "min_group", "clean", "key_stages", "gender")
+            *("exports", "columns", "key", "register_", "min_group", "clean", "key_stages", "gender", "survey_date")
         ),
         key=key,
         lock=LOCK,

@@ -270,6 +270,11 @@ def text_files() -> None:
     bad("wrong_encoding.csv", plain.encode("cp1252"), "is not encoded as UTF-8", 1, encoding="utf-8")
     bad("not_what_is_stated.csv", plain.encode(), "is encoded as UTF-8, not as cp1252", encoding="cp1252")
     bad("two_encodings.csv", plain.encode() + "r4,12,x,é,ü\n".encode("latin-1"), "is not encoded as UTF-8", 6)
+    words = "id,q\n1,się\n2,imię\n"
+    bad("windows_1250.csv", words.encode("cp1250"), "do not tell its encoding: 'imiê' (Windows-1252) or 'imię'", 2)
+    bad("iso_8859_15.csv", "id,q\n1,cœur\n2,Très\n".encode("iso8859-15"), "or 'cœur' (ISO 8859-15)", 2)
+    bad("turkish.csv", "id,q\n1,kız\n".encode("cp1254"), "do not tell its encoding", 2)
+    bad("shift_jis.csv", "id,q\n1,学校\n2,学\n".encode("shift_jis"), "do not tell its encoding", 2)
     bad("cyrillic.csv", "id,слово\n1,Привет\n".encode("cp1251"), "its words do not tell its encoding", 1)
     bad("no_encoding.csv", b"id\n1\n", "exports.encoding: 'klingon' is no encoding", encoding="klingon")
 
@@ -383,8 +388,43 @@ def refused() -> None:
     bad("other.dat", b"id,a\n1,x\n", "'.dat' is not a kind of file that can be read")
 
 
+def dirty() -> None:
+    """Every kind of dirt that a rule of cleaning takes out, with the ledger; the study is in test_export_corpus.py."""
+    header = ["id", "site", "age", "year", "sex", "status", "consent", "q1", "q2", "q3", "q4"]
+    same = ["s1", "9", "Year 4", "Girl", "complete", "Yes"]
+    some, other = ["Agree", "Disagree", "Agree", ""], ["Agree", "Agree", "Disagree", "Agree"]
+    rows = [
+        ["r01", *same, *some],
+        ["r02", *same[:4], "Survey Preview", "Yes", *some],
+        ["r03", *same[:5], "No", *some],
+        ["r04", *same, "Agree", "", "", ""],
+        ["r01", *same, *some],
+        ["r05", *same, *some],
+        ["r05", *same, *other],
+        ["r06", "s9", *same[1:], *some],
+        ["r07", "s1", "140", *same[2:], *some],
+        ["r08", *same[:3], "=robot", *same[4:], *other],
+        ["r09", "s1", "9", "Year 99", *same[3:], *other],
+        ["r10", "s1", "9", "Year 11", *same[3:], *other],
+        ["r11", "s1", "", "", *same[3:], *other],
+    ]
+    ledger = [
+        [3, "status", "Survey Preview", "test_status", "drop_row"],
+        [4, "consent", "No", "consent", "drop_row"],
+        [5, "items", "1 of 4 answered", "blank", "drop_row"],
+        [6, "respondent", "withheld", "duplicates", "drop_row"],
+        [8, "respondent", "withheld", "repeated_ids", "drop_row"],
+        [9, "school", "withheld", "unknown_school", "drop_row"],
+        [10, "age", "140", "ages", "empty_cell"],
+        [11, "gender", "'=robot", "gender", "empty_cell"],
+        [12, "year_group", "Year 99", "year_group", "empty_cell"],
+        [13, "age", "9", "group_conflict_age", "empty_cell"],
+    ]
+    good("dirty.csv", text([header, *rows]).encode(), header=header, rows=lined(rows), ledger=ledger)
+
+
 def main(folder: Path) -> None:
-    for part in (text_files, header_files, workbooks_and_data, refused):
+    for part in (text_files, header_files, workbooks_and_data, refused, dirty):
         part()
     folder.mkdir(parents=True, exist_ok=True)
     for name, (content, _) in CASES.items():

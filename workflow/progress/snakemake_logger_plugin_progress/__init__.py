@@ -6,6 +6,10 @@ that fails shows what it said, which for bad input is one clear message. In a dr
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
+import shutil
 import sys
 from logging import ERROR, LogRecord
 from pathlib import Path
@@ -15,6 +19,9 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 TAIL = 40
+NO_ROOM = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
+REMEDY = "Free disk space, then run again."
+ROOM = 1 << 16  # bytes; with less a disk is as good as full
 NAMED = 3  # files named in a reason before the rest are only counted
 REASONS = {
     "Missing output files": "not there yet",
@@ -31,6 +38,8 @@ class LogHandler(LogHandlerBase):
         self.started = 0
         self.total = 0
         self.failed: set[str] = set()
+        # Snakemake's own log may find no room; that is no reason to print tracebacks.
+        logging.raiseExceptions = False
 
     def emit(self, record: LogRecord) -> None:
         fields: dict[str, Any] = record.__dict__
@@ -50,15 +59,15 @@ class LogHandler(LogHandlerBase):
             self.failed.add(fields["rule_name"])
             self._say(f"\nThe step '{fields['rule_name']}' failed.\n")
             for log in fields.get("log") or []:
-                lines = (
-                    Path(log).read_text(encoding="utf-8", errors="replace").splitlines() if Path(log).is_file() else []
-                )
-                self._say("\n".join(lines[-TAIL:]))
+                self._say("\n".join(said(Path(log))))
                 self._say(f"\n(full log: {log})")
         elif event in (None, LogEvent.ERROR) and record.levelno >= ERROR and not self.failed:
+            message = record.getMessage()
+            if reason := next((r for r in NO_ROOM if r in message), ""):
+                self._say(f"error: {Path('.snakemake').resolve()}: cannot write: {reason}\n  {REMEDY}")
             # A step's own message follows with JOB_ERROR; that its command failed says nothing to a reader.
-            if "CalledProcessError" not in record.getMessage():
-                self._say(record.getMessage())
+            elif "CalledProcessError" not in message:
+                self._say(message)
         elif event is None and record.getMessage().startswith("Nothing to be done"):
             self._say("Nothing to do: every result is newer than its data, code and settings.")
 
@@ -84,6 +93,19 @@ class LogHandler(LogHandlerBase):
     @property
     def needs_rulegraph(self) -> bool:
         return False
+
+
+def said(log: Path) -> list[str]:
+    """The last lines that a step wrote before it failed, or what it means that there are none."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    if any(lines):
+        return lines[-TAIL:]
+    if shutil.disk_usage(log.parent if log.parent.is_dir() else ".").free < ROOM:
+        return [f"error: {log}: cannot write: {NO_ROOM[0]}", f"  {REMEDY}"]
+    return [
+        "error: it ended without a message, as a process does that is killed, say by a system that is out of memory",
+        "  Close other programs, then run again.",
+    ]
 
 
 def because(reason: str) -> list[str]:

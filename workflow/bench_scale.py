@@ -1,0 +1,114 @@
+"""Time ingest and clean on exports of text labels, many times the cohort's size, beside only reading the same files.
+
+A study of 87 CSV files, one for each school, is generated in a temporary folder: the instrument of Phase One with its
+labels in several spellings, and the dirt that exports have. ``ingest.py`` and ``clean.py`` run as commands. To read
+the files is to give every cell of every column to Polars as text, in the quicker of two ways. All have CORES cores.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES, CORES = 87, 2
+SIZES = {300_000: 3, 3_000_000: 1}  # rows: rounds
+LIMIT = 2048  # MiB
+READ = {
+    "read_csv": "pl.read_csv(path, infer_schema=False)",
+    "scan_csv": "pl.scan_csv(path, infer_schema=False).collect(engine='streaming')",
+}
+
+
+class Run(NamedTuple):
+    """What one command took: wall time and processor time in seconds, peak memory in MiB."""
+
+    wall: float
+    processor: float
+    peak: float
+
+
+def run(words: Sequence[str | Path], folder: Path) -> Run:
+    """Run a command in ``folder``; and what it took, its children included. Raises if it fails."""
+    began = time.perf_counter()
+    environment = os.environ | {"POLARS_MAX_THREADS": str(CORES)}
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([sys.executable, *words], cwd=folder, env=environment, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"error: {words[0]} failed\n{said.read().decode()}")
+    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def reading(way: str) -> list[str]:
+    """The command that only reads the exports, one after another."""
+    return ["-c", f"import pathlib, polars as pl\nfor path in sorted(pathlib.Path('exports').iterdir()): {READ[way]}"]
+
+
+def measure(rows: int, rounds: int) -> dict[str, list[Run]]:
+    """What each round took, by command; ``read`` is the quicker way of reading in that round."""
+    found: dict[str, list[Run]] = {"read": [], "ingest": [], "clean": []}
+    scripts = ROOT / "scripts"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run([Path(__file__).with_name("bench_exports.py"), str(folder), str(rows), str(FILES)], ROOT)
+        ingested, study = Path("processed/ingested.parquet"), ["--study", "scale"]
+        for number in range(rounds):
+            print(f"{rows:,} rows, round {number + 1} of {rounds} …", flush=True)
+            found["read"].append(min(run(reading(way), folder) for way in READ))
+            found["ingest"].append(
+                run([scripts / "ingest.py", *study, "--out", ingested, "--tables", "tables/ingest"], folder)
+            )
+            cleaned = ["--ingested", ingested, "--out", "processed", "--tables", "tables/clean"]
+            found["clean"].append(run([scripts / "clean.py", *study, *cleaned], folder))
+    return found
+
+
+def section(found: dict[int, dict[str, list[Run]]]) -> list[str]:
+    """The lines of docs/benchmarks.md on these runs, by number of rows."""
+    lines = [
+        "## Large exports",
+        "",
+        f"{FILES} CSV files of text labels, 36 items and six other columns, with repeats, blanks, impossible ages and",
+        "missing answers. To read is to give every cell of every column to Polars as text, file by file: the quicker",
+        f"of `pl.read_csv` and a streaming `pl.scan_csv` in that round. {CORES} cores; Python's start counts in every",
+        "row. Times are medians over the rounds; a ratio is the median of ratios to reading in the same round, by wall",
+        "time and by processor time, which other work on the machine disturbs less. Peak memory is the largest",
+        "resident set of the process in any round.",
+        "",
+        "| rows | rounds | what | wall, s | over reading | processor, s | over reading | peak memory, MiB |",
+        "|---:|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    over = []
+    for rows, commands in found.items():
+        pairs = zip(commands["ingest"], commands["clean"], strict=True)
+        both = [Run(a.wall + b.wall, a.processor + b.processor, max(a.peak, b.peak)) for a, b in pairs]
+        for what, runs in {**commands, "ingest and clean": both}.items():
+            peak = max(run.peak for run in runs)
+            wall, processor = (_times(runs, commands["read"], kind) for kind in ("wall", "processor"))
+            lines.append(f"| {rows:,} | {len(runs)} | {what} | {wall} | {processor} | {peak:.0f} |")
+            if what in ("ingest", "clean") and peak > LIMIT:
+                over.append(f"{what} of {rows:,} rows")
+    lines += ["", f"Over {LIMIT} MiB: {', '.join(over) or 'none'}."]
+    return lines
+
+
+def _times(runs: list[Run], read: list[Run], kind: str) -> str:
+    """The median time and the median ratio to reading, as two cells."""
+    times = [getattr(run, kind) for run in runs]
+    ratios = [time / getattr(base, kind) for time, base in zip(times, read, strict=True)]
+    return f"{statistics.median(times):.1f} | {statistics.median(ratios):.2f}"
+
+
+def main() -> list[str]:
+    return section({rows: measure(rows, rounds) for rows, rounds in SIZES.items()})
