@@ -34,7 +34,8 @@ def build(survey: Survey) -> None:
     study, tables = survey.load(), survey.tables
     survey.run("ingest", "clean", "score")
     for stage in study.stages:
-        step(survey, stage, processed=survey.processed, out=tables / stage)
+        data = {} if stage == "published" else {"processed": survey.processed}
+        step(survey, stage, **data, out=tables / stage)
     step(survey, "values", tables=tables, out=survey.results / "values.json")
     if study.published:
         step(survey, "scorecard", tables=tables, out=survey.results / "scorecard.csv")

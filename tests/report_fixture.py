@@ -25,7 +25,7 @@ from learning_survey.schemas import TABLES
 ROOT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
 TYPICAL = {"count": 400, "mean": 3.0, "share": 0.4, "points": 50.0, "alpha": 0.8, "loading": 0.3, "effect": 0.2}
-TYPICAL |= {"statistic": 2.5, "p": 0.03, "variance": 0.5, "ratio": 1.9}
+TYPICAL |= {"statistic": 2.5, "p": 0.03, "variance": 0.5, "ratio": 1.9, "distance": 0.008}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="30"><rect width="60" height="30"/></svg>'
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
@@ -79,7 +79,7 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
     factors = [f.id for f in i.factors] or [f"f{k + 1}" for k in range(study.factors.dimension_factors)]
     item_factors = [f"f{k + 1}" for k in range(study.factors.item_factors or 0)]
     schools = [f"S{k:02d}" for k in range(1, 5)]
-    suggested = ("parallel_factors", "parallel_components", "map", "kaiser")
+    suggested = ("parallel_factors", "parallel_components", "map", "hull", "empirical_kaiser", "kaiser")
     keys: dict[str, list[tuple]] = {
         "clean.flow": [("test_status",), ("duplicates",)],
         "clean.ledger_summary": [("test_status", "status"), ("duplicates", "respondent")],
@@ -124,6 +124,13 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         keys["inspection.tests"] = list(product(dims, ("welch_anova", "kruskal")))
         keys["inspection.pairs"] = [(d, a, b) for d in dims for a, b in combinations(ratings, 2)]
         keys["inspection.extremes"] = [("highest",), ("lowest",)]
+    if study.published:
+        ways = ("promax_4_kaiser", "varimax")
+        keys["published.rotations"] = keys["published.alpha"] = [(w,) for w in ways]
+        keys["published.phi"] = [(w, a, b) for w in ways for a, b in combinations(factors, 2)]
+        keys["published.communalities"] = list(product(ways, dims))
+        keys["published.effects"] = [(d,) for d in dims]
+        keys["published.percentages"] = [(f"high.{d}",) for d in dims]
     return {name: [_row(study, name, key, n) for n, key in enumerate(rows)] for name, rows in keys.items()}
 
 

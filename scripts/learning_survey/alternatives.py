@@ -16,6 +16,7 @@ from learning_survey import minres
 from learning_survey.errors import SurveyError
 from learning_survey.extraction import EXTRACTIONS, best_unrotated
 from learning_survey.jackknife import interval
+from learning_survey.moments import Pooled
 from learning_survey.optima import Optimum, apart, optima
 from learning_survey.rotation import ROTATIONS, random_starts
 from learning_survey.schmid_leiman import SchmidLeiman, schmid_leiman
@@ -94,7 +95,7 @@ def others(
 
 
 def general(
-    name: str, R: Array, reported: Solution, resampled: tuple[Array, Array], study: Loaded
+    name: str, R: Array, reported: Solution, resampled: tuple[Pooled, Array, Array], study: Loaded
 ) -> tuple[Rows, Rows, Rows]:
     """Rows of ``general``, of ``hierarchy`` and of ``optima``: Schmid-Leiman, and a bifactor rotation of k + 1 factors.
 
@@ -105,11 +106,16 @@ def general(
         return [], [], []
     found = schmid_leiman(reported.pattern, reported.phi)
     with np.errstate(all="ignore"):
-        again = schmid_leiman(*resampled)
+        again = schmid_leiman(*resampled[1:])
+        # Resamples of a proper solution that are improper themselves make its intervals empty, not narrow.
+        replicates = [
+            np.where(again.improper, np.nan, x)
+            for x in (again.omega_hierarchical(resampled[0].cor()), again.explained_common_variance)
+        ]
     improper = bool(found.improper or reported.heywood.any())
     loadings = _general(name, "schmid_leiman", reported, found)
     common = {"communality": reported.communality, "improper": improper}
-    hierarchy = [_hierarchy(name, "schmid_leiman", R, found, **common, again=again, level=level)]
+    hierarchy = [_hierarchy(name, "schmid_leiman", R, found, **common, again=replicates, level=level)]
     p = len(reported.variables)
     if not minres.identified(p, k + 1):
         return loadings, hierarchy, []
@@ -157,7 +163,7 @@ def _hierarchy(
     *,
     communality: Array,
     improper: bool,
-    again: SchmidLeiman | None,
+    again: list[Array] | None,
     level: float,
 ) -> dict[str, object]:
     row: dict[str, object] = {
@@ -169,12 +175,7 @@ def _hierarchy(
         "improper": improper,
     }
     if again is not None and not improper:
-        # Resamples of a proper solution that are improper themselves make the interval empty, not narrow.
-        resampled = {
-            "omega_hierarchical": np.where(again.improper, np.nan, again.general.sum(axis=-1) ** 2) / R.sum(),
-            "explained_common_variance": np.where(again.improper, np.nan, again.explained_common_variance),
-        }
-        for key, values in resampled.items():
+        for key, values in zip(("omega_hierarchical", "explained_common_variance"), again, strict=True):
             low, high = interval(np.asarray(row[key]), values, level, _logit, _expit)
             row |= {f"{key}_ci_low": float(low), f"{key}_ci_high": float(high)}
     return row

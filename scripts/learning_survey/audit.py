@@ -66,12 +66,13 @@ STEPS = {
     "reliability": _analysis("reliability", *_BY_GROUP, "{p}/pairs.npz"),
     "missing": _analysis("missing"),
     "polychoric": Step(("{p}/pairs.npz",), ("{r}/tables/polychoric/*.csv",)),
-    "factors": _analysis("factors", _PUBLISHED[0]),
+    "factors": _analysis("factors", "{p}/pairs.npz", _PUBLISHED[0]),
     "confirmatory": _analysis("confirmatory"),
     "key_stages": _analysis("key_stages"),
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
     "inspection": _analysis("inspection", "{p}/schools.parquet"),
+    "published": Step(_PUBLISHED, ("{r}/tables/published/*.csv",)),
     "figures": Step((_TABLES, _PUBLISHED[0]), ("{r}/figures/*",)),
     "values": Step((_TABLES,), ("{r}/values.json",)),
     "scorecard": Step((_TABLES, *_PUBLISHED), ("{r}/scorecard.csv",)),
@@ -245,7 +246,8 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    stages = {"confirmatory", "key_stages", "gender", "schools", "inspection"} - set(audited.study.stages)
+    optional = {"confirmatory", "key_stages", "gender", "schools", "inspection", "published"}
+    stages = optional - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")
     if not audited.study.published:

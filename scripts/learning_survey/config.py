@@ -561,6 +561,7 @@ class Study(Strict):
             "gender": self.gender,
             "schools": self.schools,
             "inspection": self.inspection,
+            "published": self.published,
         }
         always = ["describe", "reliability", "missing", "polychoric", "factors"]
         return always + [name for name, plan in optional.items() if plan]

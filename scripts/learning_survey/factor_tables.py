@@ -88,6 +88,8 @@ def retention(s: Source) -> str | None:
         "parallel_factors": "Parallel analysis, common factors",
         "parallel_components": "Parallel analysis, components",
         "map": "Minimum average partial",
+        "hull": "Hull",
+        "empirical_kaiser": "Empirical Kaiser criterion",
         "kaiser": "Eigenvalues above one",
     }
     table = "factors.suggested"
@@ -100,7 +102,7 @@ def retention(s: Source) -> str | None:
         found = [s.one("factors.adequacy", matrix=x, statistic=statistic) for x in matrices]
         if any(found):
             rows.append([f"{label} (adequacy)", *(s.cell("factors.adequacy", r, "value") for r in found)])
-    words = {"dimensions": "Dimension scores", "items": "Items"}
+    words = {"dimensions": "Dimension scores", "items": "Items", "polychoric": "Items, polychoric"}
     header = ["Method", *(words.get(m, m) for m in matrices)]
     caption = "How many factors each method suggests, and whether the correlations can be factored at all."
     return pipe(header, "l" + "r" * len(matrices), rows, caption, "retention") if rows else None

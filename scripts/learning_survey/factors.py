@@ -71,6 +71,10 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
         retention, suggested = _retention(name, R, n, study, rng)
         rows["retention"] += retention
         rows["suggested"] += suggested
+        if name == "items":
+            retention_rows, suggested = _polychoric(processed / "pairs.npz", n, study, rng)
+            rows["retention"] += retention_rows
+            rows["suggested"] += suggested
         if k is not None:
             for table, more in _solution(name, chosen, R, k, study).items():
                 rows[table] += more
@@ -138,6 +142,45 @@ def _retention(name: str, R: Array, n: int, study: Loaded, rng: np.random.Genera
     return rows, [{"matrix": name, "method": method, "factors": k} for method, k in suggested.items()]
 
 
+def _polychoric(path: Path, n: int, study: Loaded, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Parallel analysis of the items' polychoric correlations, against random answers in the shares observed.
+
+    Nothing where a pair of items has no polychoric correlation.
+    """
+    from learning_survey.polychoric_estimates import polychoric
+    from learning_survey.polychoric_parallel import random_polychorics
+    from learning_survey.two_way import TwoWay
+
+    plan, name = study.factors, "polychoric"
+    fit = polychoric(TwoWay.load(path).pooled().select(study.instrument.item_ids), path)
+    R, items = fit.matrix, fit.tables.items
+    if not np.isfinite(R).all():
+        return [], []
+    components, found = retention.eigenvalues(R), retention.reduced_eigenvalues(R[None])
+    factors = found[0] if len(found) else np.full(len(R), np.nan)
+    random_components, random_factors = retention.parallel(
+        n,
+        len(R),
+        plan.parallel_draws,
+        plan.parallel_quantile,
+        rng,
+        draw=lambda n, _, draws, rng: random_polychorics(items, n, draws, rng),
+    )
+    columns = {
+        "k": np.arange(1, len(R) + 1),
+        "eigenvalue_components": components,
+        "parallel_components": random_components,
+        "eigenvalue_factors": factors,
+        "parallel_factors": random_factors,
+    }
+    suggested = {
+        "parallel_factors": retention.first_below(factors, random_factors) if np.isfinite(factors).all() else np.nan,
+        "parallel_components": retention.first_below(components, random_components),
+    }
+    rows = [{"matrix": name} | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return rows, [{"matrix": name, "method": method, "factors": k} for method, k in suggested.items()]
+
+
 def _solution(name: str, moments: Moments, R: Array, k: int, study: Loaded) -> dict[str, Rows]:
     plan, instrument, variables = study.factors, study.instrument, moments.variables
     method = Method.of(plan)
@@ -166,9 +209,10 @@ def _solution(name: str, moments: Moments, R: Array, k: int, study: Loaded) -> d
             found = found.named(instrument.dimension_ids, [d.label for d in instrument.dimensions])
             # An item's own factor is free, all others are to be nothing.
             wanted = np.where(np.array(own)[:, None] == np.array(instrument.dimension_ids), np.nan, 0.0)
-    resampled = replicates(leave_one_out(moments, study.seed), found, method)
+    resamples = leave_one_out(moments, study.seed)
+    resampled = replicates(resamples, found, method)
     rows = _rows(name, found, resampled, study.resampling.level, published)
-    general, hierarchy, more = alternatives.general(name, R, found, resampled, study)
+    general, hierarchy, more = alternatives.general(name, R, found, (resamples, *resampled), study)
     return rows | {
         "optima": tried + more,
         "alternatives": alternatives.others(name, R, found, method, wanted=wanted, published=published),

@@ -32,7 +32,7 @@ BANNER = (
     " published figures. The report shows that the analysis recovers what was put into the data. It shows nothing about"
     " students, schools or inspectors, and no figure in it may be quoted as a finding about them."
 )
-STAGES = ("describe", "reliability", "factors", "key_stages", "gender", "schools", "inspection")
+STAGES = ("describe", "reliability", "factors", "key_stages", "gender", "schools", "inspection", "published")
 SOFTWARE = (
     "numpy",
     "scipy",

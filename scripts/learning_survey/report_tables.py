@@ -12,6 +12,7 @@ from learning_survey.factor_tables import item_loadings, loadings, phi, retentio
 from learning_survey.group_tables import extremes, gender, inspection, key_stages, schools
 from learning_survey.markdown import Source
 from learning_survey.missing_tables import missing_groups, missing_treatments
+from learning_survey.published_tables import published_effects, published_rotations
 from learning_survey.sample_tables import careless, careless_sensitivity, flow, instrument, sample, taken, unmapped
 from learning_survey.scale_tables import bands, contrasts, items, ranked_items, reliability, share_high
 from learning_survey.scorecard_tables import scorecard, scorecard_failures, scorecard_totals
@@ -43,6 +44,8 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         schools,
         extremes,
         inspection,
+        published_rotations,
+        published_effects,
         scorecard_totals,
         scorecard_failures,
         scorecard,

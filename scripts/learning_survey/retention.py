@@ -5,6 +5,8 @@ Sources: docs/methods/factors.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,8 @@ from learning_survey import minres
 from learning_survey.adequacy import kmo
 
 Array = NDArray[np.float64]
+Draw = Callable[[int, int, int, np.random.Generator], Array]
+"""Makes random correlation matrices (draws, p, p) of n rows, p variables, draws and a generator."""
 
 
 def average_partials(R: Array) -> Array:
@@ -65,14 +69,17 @@ def random_correlations(n: int, p: int, draws: int, rng: np.random.Generator) ->
     return products / (scale[:, :, None] * scale[:, None, :])
 
 
-def parallel(n: int, p: int, draws: int, quantile: float, rng: np.random.Generator) -> tuple[Array, Array]:
+def parallel(
+    n: int, p: int, draws: int, quantile: float, rng: np.random.Generator, *, draw: Draw = random_correlations
+) -> tuple[Array, Array]:
     """The quantile of each eigenvalue in random data, of components and of factors, shapes (p,): Horn (1965).
 
-    Draws in which the one factor cannot be found do not count; without any, the second is NaN.
+    ``draw`` makes random matrices, by default Pearson's. Draws in which the one factor cannot be found do not count;
+    without any, the second is NaN.
     """
     components, factors = [], []
     for start in range(0, draws, 100):
-        R = random_correlations(n, p, min(100, draws - start), rng)
+        R = draw(n, p, min(100, draws - start), rng)
         components.append(eigenvalues(R))
         factors.append(reduced_eigenvalues(R, tolerance=1e-6))
     return _quantile(np.concatenate(components), quantile), _quantile(np.concatenate(factors), quantile)

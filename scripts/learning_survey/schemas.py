@@ -19,6 +19,7 @@ Unit = Literal[
     "alpha",
     "loading",
     "effect",
+    "distance",
     "statistic",
     "p",
     "variance",
@@ -31,6 +32,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "p": (0, 1),
     "count": (0, float("inf")),
     "variance": (0, float("inf")),
+    "distance": (0, float("inf")),
 }
 
 
@@ -501,7 +503,7 @@ TABLES: dict[str, Table] = {
     "factors.retention": Table(
         "How many factors: one row per matrix and number of factors.",
         {
-            "matrix": _key("dimensions or items"),
+            "matrix": _key("dimensions, items, or polychoric: of items, for parallel analysis only"),
             "k": Column("count", "number of factors", key=True, nullable=False),
             "eigenvalue_components": Column("statistic", "eigenvalue of the correlation matrix"),
             "parallel_components": Column("statistic", "the same in random data: the study's quantile"),
@@ -520,7 +522,7 @@ TABLES: dict[str, Table] = {
     "factors.suggested": Table(
         "What each method suggests.",
         {
-            "matrix": _key("dimensions or items"),
+            "matrix": _key("dimensions, items, or polychoric: of items, for parallel analysis only"),
             "method": _key("parallel_factors, parallel_components, map, hull, empirical_kaiser or kaiser"),
             "factors": Column("count", "suggested number of factors"),
         },
@@ -614,6 +616,103 @@ TABLES: dict[str, Table] = {
                 "explained_common_variance", "share", "share of the common variance that is the general factor's"
             ),
             "improper": Column("flag", "whether a second-order loading or a uniqueness stands at its bound"),
+        },
+    ),
+    # ------------------------------------------------------------ published figures
+    "published.rotations": Table(
+        "How near a rotation can come to the printed loadings: one row per rotation.",
+        {
+            "rotation": _key("promax with its power, oblimin or varimax; kaiser: rows set to one length"),
+            "kappa": Column("count", "promax's power"),
+            "kaiser": Column("flag", "whether rows are set to one length"),
+            "rms": Column("distance", "root mean square difference from the printed loadings, communalities free"),
+            "max_difference": Column("distance", "largest difference, communalities free"),
+            "excess": Column(
+                "loading", "largest communality less the printed alpha of its dimension, communalities free"
+            ),
+            "rms_bounded": Column("distance", "the same with no communality above its printed alpha, as rounded"),
+            "max_difference_bounded": Column("distance", "largest difference with no communality above its alpha"),
+            "rounding": Column("distance", "root mean square difference that rounding the print alone leaves"),
+            "rank": Column("count", "rank by rms_bounded, 1 is nearest"),
+            "chosen": Column(
+                "flag", "nearest of those that imply the printed alpha of all items; of all, if none does"
+            ),
+        },
+    ),
+    "published.phi": Table(
+        "Factor correlations that go with the printed loadings: one row per rotation and pair.",
+        {
+            "rotation": _key("rotation"),
+            "factor_a": _key("factor"),
+            "factor_b": _key("factor"),
+            "phi": Column("loading", "correlation, communalities free"),
+            "phi_bounded": Column("loading", "correlation with no communality above its alpha"),
+        },
+    ),
+    "published.communalities": Table(
+        "Communalities that go with the printed loadings: one row per rotation and dimension.",
+        {
+            "rotation": _key("rotation"),
+            "dimension": _key("dimension"),
+            "alpha": Column("alpha", "printed alpha"),
+            "communality": Column("loading", "communality, free"),
+            "communality_bounded": Column("loading", "communality, none above its alpha"),
+            "exceeds": Column("flag", "whether the free communality is above the alpha, as rounded"),
+        },
+    ),
+    "published.feasible": Table(
+        "Factor correlations with which the loadings as printed keep every communality below its alpha, by pair.",
+        {
+            "factor_a": _key("factor"),
+            "factor_b": _key("factor"),
+            "low": Column("loading", "smallest found"),
+            "high": Column("loading", "largest found"),
+            "share": Column("share", "share of all correlation matrices, equally likely, that do"),
+        },
+    ),
+    "published.alpha": Table(
+        "Alpha of all items that printed loadings and alphas imply: one row per rotation.",
+        {
+            "rotation": _key("rotation"),
+            "printed": Column("alpha", "printed alpha of all items"),
+            "alpha": Column("alpha", "implied, with no communality above its alpha"),
+            "alpha_low": Column("alpha", "the same with every printed alpha half a unit lower"),
+            "alpha_high": Column("alpha", "the same with every printed alpha half a unit higher"),
+            "alpha_free": Column("alpha", "implied, communalities free"),
+            "agrees": Column("flag", "whether the implied alpha rounds to the printed one"),
+        },
+    ),
+    "published.percentages": Table(
+        "Whether a printed percentage can be a share of so many: one row per percentage.",
+        {
+            "claim": _key("claim"),
+            "statistic": _text("what is printed"),
+            "printed": Column("points", "printed percentage"),
+            "half_unit": Column("statistic", "how far rounding, or a figure given in words, may move it"),
+            "n_low": Column("count", "of how many; the smallest number that the print allows"),
+            "n_high": Column("count", "of how many; the largest number that the print allows"),
+            "counts": Column("count", "whole numbers that give the percentage"),
+            "possible": Column("flag", "whether any does"),
+            "impossible_share": Column("share", "share of all percentages so printed that no whole number gives"),
+        },
+    ),
+    "published.effects": Table(
+        "Printed standardised differences between two schools: what they need. One row per dimension.",
+        {
+            "dimension": _key("dimension"),
+            "d": Column("effect", "printed standardised difference"),
+            "gap": Column("points", "printed gap in the share rated high, in percentage points"),
+            "difference_least": Column(
+                "effect", "smallest difference with that gap, in the spread inside the schools, if scores are normal"
+            ),
+            "standardiser_least": Column(
+                "ratio", "smallest standardiser in units of that spread, rounding at its kindest"
+            ),
+            "icc_least": Column("share", "share of variance between schools that makes the total spread so large"),
+            "icc_total": Column("share", "share of variance between schools whose extremes lie d total spreads apart"),
+            "icc_within": Column("share", "the same, d in spreads inside schools"),
+            "design_effect": Column("ratio", "design effect of a mean at icc_total"),
+            "n_effective": Column("count", "independent students worth as much, at icc_total"),
         },
     ),
     # ------------------------------------------------------------ confirmatory

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from learning_survey.published_tables import rotation_label
 from learning_survey.schemas import TABLES
 from learning_survey.values import NOTHING, Row, Tables, Values, joined, plain, row_values, text_of
 
@@ -105,6 +106,7 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
         "gender": _gender,
         "schools": _schools,
         "inspection": _inspection,
+        "published": _published,
     }
     for stage in study.stages:
         if stage in parts:
@@ -183,6 +185,33 @@ def _factors(s: Summary) -> None:
         )
 
     _items_together(s)
+
+
+def _published(s: Summary) -> None:
+    """The rotation that stands out, the nearest one, and what effects and percentages need."""
+    rotations, alphas = s.tables["published.rotations"], s.tables["published.alpha"]
+    chosen = next((r for r in rotations if r["chosen"]), None)
+    nearest = next((r for r in rotations if r["rank"] == 1), None)
+    for name, row in (("chosen", chosen), ("nearest", nearest)):
+        s.row(f"published.{name}", "published.rotations", row)
+        s.say(f"published.{name}.label", "published.rotations", rotation_label(row) if row else NOTHING)
+        of = next((a for a in alphas if row and a["rotation"] == row["rotation"]), None)
+        s.row(f"published.{name}_alpha", "published.alpha", of)
+    s.count("published.rotations", "published.rotations", len(rotations))
+    s.count("published.agreeing", "published.alpha", sum(bool(a["agrees"]) for a in alphas))
+    known = s.tables["published.communalities"]
+    shared = [r for r in known if chosen and r["rotation"] == chosen["rotation"] and r["communality"] is not None]
+    worst = max(shared, key=lambda r: r["communality"] - r["alpha"], default=None)
+    s.row("published.excess", "published.communalities", worst)
+    s.count("published.exceeding", "published.communalities", sum(r["exceeds"] for r in shared))
+    effects = s.tables["published.effects"]
+    gaps = [r for r in effects if r["standardiser_least"] is not None]
+    s.row("published.gap", "published.effects", max(gaps, key=lambda r: r["standardiser_least"], default=None))
+    s.extremes("published.between", "published.effects", "icc_total")
+    shares = s.tables["published.percentages"]
+    s.count("published.percentages", "published.percentages", len(shares))
+    s.count("published.possible", "published.percentages", sum(r["possible"] for r in shares))
+    s.extremes("published.blind", "published.percentages", "impossible_share", ("least", "most"))
 
 
 def _items_together(s: Summary) -> None:

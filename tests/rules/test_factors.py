@@ -61,6 +61,9 @@ def test_planted_factors_are_found_and_held_against_the_published(tmp_path):
     suggested = made["suggested"].set_index(["matrix", "method"])["factors"]
     assert suggested["dimensions", "parallel_factors"] == 2
     assert suggested["items", "parallel_factors"] == 6
+    assert suggested["polychoric", "parallel_factors"] == 6
+    assert suggested["dimensions", "empirical_kaiser"] == 2
+    assert suggested["dimensions", "hull"] in (1, 2)
 
     loadings = made["loadings"].query("solution == 'dimensions'")
     assert loadings["factor"].tolist() == list(FACTORS) * 6
@@ -107,7 +110,7 @@ def test_without_published_loadings_factors_are_numbered_and_nothing_is_compared
     assert made["loadings"].groupby("factor")["pattern"].sum().gt(0).all()
     assert made["congruence"].empty
     assert set(made["loadings"]["solution"]) == {"dimensions"}
-    assert set(made["retention"]["matrix"]) == {"dimensions", "items"}
+    assert set(made["retention"]["matrix"]) == {"dimensions", "items", "polychoric"}
 
 
 def test_two_dimensions_have_no_factors_but_their_items_do(tmp_path):
@@ -116,7 +119,7 @@ def test_two_dimensions_have_no_factors_but_their_items_do(tmp_path):
     process(survey)
     assert run_step("factors", survey) == (0, "")
     made = tables(survey)
-    assert set(made["retention"]["matrix"]) == {"items"}
+    assert set(made["retention"]["matrix"]) == {"items", "polychoric"}
     assert made["loadings"]["factor"].unique().tolist() == ["d1", "d2"]
 
 

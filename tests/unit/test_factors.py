@@ -1,4 +1,4 @@
-"""Factors: R's numbers, factor_analyzer's right ones and its defects, random matrices, alignment, refusals."""
+"""Factors: R's numbers, factor_analyzer's right ones, random matrices, alignment, refusals."""
 
 import warnings
 
@@ -160,57 +160,6 @@ def test_promax_of_resamples_is_factor_analyzers(file, cor, fit, kappa, kaiser):
     order, sign = solution.match(estimate.pattern, ours)
     close(ours[:, order] * sign, estimate.pattern)
     close(phi[np.ix_(order, order)] * np.outer(sign, sign), estimate.phi)
-
-
-FIXED = "factor_analyzer has this right now: learning_survey.factors can stop stepping round it"
-
-
-@pytest.mark.xfail(strict=True, reason=FIXED)
-def test_defect_phi_is_not_sorted_as_loadings_are():
-    fits = [(case(*args), analyzer(case(*args)[0], case(*args)[2])) for args in PROMAX]
-    for _, fit in fits:
-        close(fit.structure_, fit.loadings_ @ fit.phi_, 1e-6)
-
-
-@pytest.mark.xfail(strict=True, reason=FIXED)
-def test_defect_communalities_of_oblique_fits_are_sums_of_squared_pattern_loadings():
-    R, r, k = case(*PROMAX[0])
-    close(analyzer(R, k).get_communalities(), values(r["promax"]["communality"]), 1e-3)
-
-
-@pytest.mark.xfail(strict=True, reason=FIXED)
-def test_defect_bartlett_through_a_determinant_too_small_to_hold():
-    from factor_analyzer import calculate_bartlett_sphericity
-
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=(2000, 300)) + 5 * rng.normal(size=(2000, 1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        statistic, _ = calculate_bartlett_sphericity(x)
-    close(statistic, adequacy.bartlett(np.corrcoef(x.T), 2000)[0], 1e-3)
-
-
-@pytest.mark.xfail(strict=True, reason=FIXED)
-def test_defect_one_factor_may_come_out_negative():
-    R, _, _ = structured()
-    assert min(analyzer(R[:k, :k], 1, rotation=None).loadings_.sum() for k in range(3, 10)) > 0
-
-
-@pytest.mark.xfail(strict=True, reason=FIXED)
-def test_defect_fit_uses_an_argument_that_scikit_learn_drops():
-    from factor_analyzer import FactorAnalyzer
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", FutureWarning)
-        FactorAnalyzer(n_factors=1, rotation=None, is_corr_matrix=True).fit(structured()[0])
-
-
-@pytest.mark.xfail(strict=True, reason=FIXED)
-def test_defect_singular_matrices_cannot_be_started():
-    x = np.random.default_rng(1).normal(size=(50, 8)) @ np.random.default_rng(2).normal(size=(8, 8))
-    R = np.corrcoef(np.column_stack([x, x[:, 0]]).T)
-    assert np.isfinite(analyzer(np.round(R, 1), 2, rotation=None).loadings_).all()
-    assert np.isfinite(analyzer(np.ones((5, 5)), 1, rotation=None).loadings_).all()
 
 
 # ---------------------------------------------------------------- random matrices

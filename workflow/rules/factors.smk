@@ -4,6 +4,7 @@ rule factors:
     input:
         scores=f"{PROCESSED}/scores.parquet",
         moments=f"{PROCESSED}/moments.npz",
+        pairs=f"{PROCESSED}/pairs.npz",
         published=lambda wildcards: published(wildcards)[:1],
         code=code("factors"),
     output:
