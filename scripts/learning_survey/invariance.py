@@ -223,9 +223,9 @@ def _fit_row(grouping: Grouping, level: str, f: Fitted) -> dict[str, Any]:
         "items_as": "continuous",
         "level": level,
         "parameters": len(f.fit.x),
-        "chi2": f.fit.chi2,
+        "chi_square": f.fit.chi2,
         "df": f.fit.df,
-        "chi2_scaled": f.robust.chi2,
+        "chi_square_scaled": f.robust.chi2,
         "p": f.test.p,
         "cfi": ix.cfi,
         "tli": ix.tli,
@@ -252,7 +252,7 @@ def _change(before: dict[str, Any], after: dict[str, Any], loadings: bool, plan:
 
 def _difference(restricted: Fitted, general: Fitted) -> dict[str, Any]:
     test = difference(restricted, general)
-    return {"difference_chi2": test.scaled, "difference_df": test.df, "difference_p": test.p}
+    return {"difference_chi_square": test.scaled, "difference_df": test.df, "difference_p": test.p}
 
 
 def item_rows(
@@ -272,7 +272,7 @@ def item_rows(
                 "grouping": grouping.id,
                 "item": t.item,
                 "dimension": next(dim for dim, items in scales.items() if t.item in items),
-                "chi2": t.chi2,
+                "chi_square": t.chi2,
                 "df": t.df,
                 "p": t.p,
                 "p_holm": p,
@@ -352,9 +352,9 @@ def ordinal(grouping: Grouping, scales: Scales, processed: Path, study: Loaded) 
             "items_as": "ordinal",
             "level": level,
             "parameters": len(fit.x),
-            "chi2": fit.chi2,
+            "chi_square": fit.chi2,
             "df": fit.df,
-            "chi2_scaled": fit.scaled,
+            "chi_square_scaled": fit.scaled,
             "p": Test(fit.scaled, fit.df).p,
             "cfi": ix.cfi,
             "tli": ix.tli,

@@ -114,7 +114,7 @@ def _decimals(value: float, unit: str) -> int:
         return 0
     if unit in ("ratio", "statistic") and abs(value) >= 10:
         return 1
-    return 3 if unit in ("variance", "distance") else 2
+    return 3 if unit in ("variance", "distance", "fit") else 2
 
 
 def _number(value: float, decimals: int) -> str:
