@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from learning_survey.markdown import WIDEST, Source, escaped, interval_note, pipe, span
+from learning_survey.measurement_tables import mark, mark_note
 from learning_survey.values import Row, row_values, span_of, text_of
 
 
@@ -13,7 +14,7 @@ def key_stages(s: Source) -> str | None:
     levels = plan.levels if len(plan.levels) <= WIDEST else [plan.levels[0], plan.levels[-1]]
     rows = [
         [
-            escaped(s.label(d)),
+            mark(s, "group", d),
             *(s.cell(table, s.one(table, dimension=d, group=level.id), "mean") for level in levels),
             s.cell(
                 "key_stages.tests",
@@ -37,7 +38,7 @@ def key_stages(s: Source) -> str | None:
     header = ["Dimension", *(escaped(level.label) for level in levels), "Change per step (interval)"]
     caption = (
         f"Mean scores by group. The change per step is a linear trend in standard deviations of all {s.people}."
-        f" {interval_note(s)}"
+        f" {interval_note(s)}{mark_note(s, 'group')}"
     )
     return pipe(header, "l" + "r" * (len(levels) + 1), rows, caption, "key-stages")
 
@@ -54,7 +55,7 @@ def gender(s: Source) -> str | None:
     groups = list(labels) if len(pairs) == 1 else []
     rows = [
         [
-            escaped(s.label(d)),
+            mark(s, "gender", d),
             *(s.cell("gender.means", s.one("gender.means", dimension=d, group=g), "mean") for g in groups),
             *(
                 s.cell(table, s.one(table, dimension=d, group_a=a, group_b=b), "hedges_g", interval=True)
@@ -70,7 +71,8 @@ def gender(s: Source) -> str | None:
         *(f"{escaped(short[a])} − {escaped(short[b])}" for a, b in pairs),
     ]
     caption = (
-        f"Differences between groups as Hedges' *g*; above zero, the first group scores higher.{' ' + interval_note(s)}"
+        f"Differences between groups as Hedges' *g*; above zero, the first group scores higher. {interval_note(s)}"
+        f"{mark_note(s, 'gender')}"
     )
     return pipe(header, "l" + "r" * (len(groups) + len(pairs)), rows, caption, "gender")
 

@@ -32,7 +32,19 @@ BANNER = (
     " published figures. The report shows that the analysis recovers what was put into the data. It shows nothing about"
     " students, schools or inspectors, and no figure in it may be quoted as a finding about them."
 )
-STAGES = ("describe", "reliability", "factors", "key_stages", "gender", "schools", "inspection", "published")
+STAGES = (
+    "describe",
+    "reliability",
+    "factors",
+    "confirmatory",
+    "invariance",
+    "key_stages",
+    "gender",
+    "schools",
+    "inspection",
+    "published",
+)
+OUTCOMES = ("holds", "partial", "in doubt", "fails", "model does not fit", "not testable")
 SOFTWARE = (
     "numpy",
     "scipy",
@@ -65,7 +77,7 @@ def assemble(study: Loaded, results: Path, sources: Path, folder: Path, renderer
     tables = {name: made for name, make in TABLES.items() if (made := make(source)) is not None}
     for name, text in tables.items():
         _put(folder, f"tables/{name}.md", text)
-    meta = about(study, scorecard, set(tables))
+    meta = about(study, scorecard, set(tables)) | {"compare": comparable(source)}
     _write_yaml(folder / "_study.yml", meta)
     values = _values(results) | scorecard_values(scorecard, study.synthetic) | colophon_values(study, renderer)
     _write_yaml(folder / "_variables.yml", nested(_used(folder, master, meta, values, study)))
@@ -102,6 +114,19 @@ def about(study: Loaded, scorecard: list[Row], tables: set[str]) -> dict[str, An
         "all": {hyphened(g): bool(rows) and all(map(holds, rows)) for g, rows in computable.items()},
         "claims": {name: holds(r) for name, r in claims.items()},
         "refuted": {name: refuted(r) for name, r in claims.items()},
+    }
+
+
+def comparable(source: Source) -> dict[str, dict[str, bool]]:
+    """Whether means may be compared: ``compare.<grouping>.<outcome>`` for the outcomes of measurement invariance.
+
+    ``unexamined`` is true where the study does not ask. Groupings are ``group`` and ``gender``.
+    """
+    found = {r["grouping"]: r["outcome"] for r in source.rows("invariance.verdicts")}
+    return {
+        grouping: {o.replace(" ", "-"): found.get(grouping) == o for o in OUTCOMES}
+        | {"unexamined": grouping not in found}
+        for grouping in ("group", "gender")
     }
 
 

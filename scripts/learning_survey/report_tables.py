@@ -11,6 +11,14 @@ from collections.abc import Callable
 from learning_survey.factor_tables import item_loadings, loadings, phi, retention
 from learning_survey.group_tables import extremes, gender, inspection, key_stages, schools
 from learning_survey.markdown import Source
+from learning_survey.measurement_tables import (
+    confirmatory,
+    invariance,
+    invariance_items,
+    latent_means,
+    reliability_groups,
+    reliability_more,
+)
 from learning_survey.missing_tables import missing_groups, missing_treatments
 from learning_survey.published_tables import published_effects, published_rotations
 from learning_survey.sample_tables import careless, careless_sensitivity, flow, instrument, sample, taken, unmapped
@@ -30,6 +38,12 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         missing_treatments,
         instrument,
         reliability,
+        reliability_more,
+        reliability_groups,
+        confirmatory,
+        invariance,
+        invariance_items,
+        latent_means,
         share_high,
         bands,
         items,

@@ -841,7 +841,9 @@ TABLES: dict[str, Table] = {
             "parameters": Column("count", "free parameters"),
             "chi_square": Column("statistic", "chi-square"),
             "df": Column("count", "degrees of freedom"),
-            "chi_square_scaled": Column("statistic", "chi-square corrected: for schools, or mean and variance adjusted"),
+            "chi_square_scaled": Column(
+                "statistic", "chi-square corrected for schools; ordinal: mean-and-variance adjusted"
+            ),
             "p": Column("p", "p of the corrected chi-square"),
             "cfi": Column("fit", "comparative fit index, of the plain chi-square; ordinal: of the adjusted one"),
             "tli": Column("fit", "Tucker-Lewis index"),

@@ -102,6 +102,7 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
         "describe": _describe,
         "reliability": _reliability,
         "factors": _factors,
+        "confirmatory": _confirmatory,
         "key_stages": _key_stages,
         "gender": _gender,
         "schools": _schools,
@@ -161,6 +162,16 @@ def _reliability(s: Summary) -> None:
     scales = [r for r in s.tables["reliability.alpha"] if r["scale"] != "all"]
     s.extremes("reliability.alpha", "reliability.alpha", "alpha", rows=scales)
     s.extremes("reliability.omega", "reliability.alpha", "omega_total", rows=scales)
+    s.extremes("reliability.schools", "reliability.schools", "icc2")
+    clustered = [r for r in s.tables["reliability.equality"] if r["test"] == "clustered" and r["p_holm"] is not None]
+    s.count("reliability.equality", "reliability.equality", len(clustered))
+    s.count("reliability.unequal", "reliability.equality", sum(r["p_holm"] < SIGNIFICANT for r in clustered))
+
+
+def _confirmatory(s: Summary) -> None:
+    table = "confirmatory.fit"
+    compared = [r for r in s.tables[table] if r["estimator"] == "ml" and r["converged"] and r["bic"] is not None]
+    s.row("confirmatory.best", table, min(compared, key=lambda r: r["bic"], default=None))
 
 
 def _factors(s: Summary) -> None:

@@ -1,0 +1,195 @@
+"""Tables of a report on measurement: reliability by group, factor models, invariance; see report_tables."""
+
+from __future__ import annotations
+
+from learning_survey.markdown import WIDEST, Source, escaped, interval_note, pipe
+from learning_survey.values import NOTHING, Row
+
+ESTIMATORS = ("mlr_clustered", "wlsmv")
+SHOWN = ("configural", "metric", "scalar", "partial", "strict")
+
+
+def reliability_more(s: Source) -> str | None:
+    """Other coefficients of each dimension than alpha, and how well schools' means are told apart."""
+    table, schools = "reliability.alpha", "reliability.schools"
+    rows = []
+    for r in s.rows(table):
+        between = s.one(schools, dimension=r["scale"])
+        error = s.one("reliability.error_by_band", dimension=r["scale"], band="all")
+        rows.append(
+            [
+                escaped(r["label"] or r["scale"]),
+                *(s.cell(table, r, c) for c in ("alpha_ordinal", "omega_categorical", "lambda6", "omega_hierarchical")),
+                s.cell(schools, between, "icc2") if between else NOTHING,
+                s.cell("reliability.error_by_band", error, "sem") if error else NOTHING,
+            ]
+        )
+    header = ["Scale", "Ordinal alpha", "Categorical omega", "Lambda 6", "Omega hier.", "School means", "Error"]
+    caption = (
+        "Other coefficients of reliability. Omega hierarchical is what one general factor accounts for; the column"
+        " of school means is the reliability of a school's mean, ICC(2); the error is the standard error of"
+        " measurement, in points of the scale."
+    )
+    return pipe(header, "lrrrrrr", rows, caption, "reliability-more") if rows else None
+
+
+def reliability_groups(s: Source) -> str | None:
+    """Alpha of each scale in each group of students."""
+    table = "reliability.groups"
+    groups = list(dict.fromkeys((r["grouping"], r["group"], r["group_label"]) for r in s.rows(table)))
+    if not groups or len(groups) > WIDEST + 2:
+        return None
+    header = ["Scale", *(_short(label or group) for _, group, label in groups)]
+    rows = []
+    for r in s.rows("reliability.alpha"):
+        cells = [s.one(table, grouping=kind, group=group, scale=r["scale"]) for kind, group, _ in groups]
+        rows.append([escaped(r["label"] or r["scale"]), *(s.cell(table, c, "alpha") for c in cells)])
+    return pipe(header, "l" + "r" * len(groups), rows, "Alpha by group.", "reliability-groups")
+
+
+def confirmatory(s: Source) -> str | None:
+    """How each factor model fits the items."""
+    table, rows = "confirmatory.fit", []
+    for r in s.rows(table):
+        if r["estimator"] not in ESTIMATORS:
+            continue
+        scaled = "_scaled" if r["chi_square_scaled"] is not None else ""
+        rows.append(
+            [
+                escaped(r["model_label"] or r["model"]),
+                "ordinal" if r["estimator"] == "wlsmv" else "continuous",
+                s.cell(table, r, f"chi_square{scaled}"),
+                s.cell(table, r, "df"),
+                *(s.cell(table, r, f"{c}{_robust(r)}") for c in ("cfi", "tli", "rmsea")),
+                s.cell(table, r, "srmr"),
+                "" if r["admissible"] and r["converged"] else "improper",
+            ]
+        )
+    header = ["Model", "Items as", "χ²", "df", "CFI", "TLI", "RMSEA", "SRMR", ""]
+    caption = (
+        "Factor models of the items. Continuous: maximum likelihood, corrected for answers that are not normal and"
+        " depend on each other in a school; ordinal: diagonally weighted least squares (WLSMV). Improper: no solution,"
+        " or one with a variance that would be negative."
+    )
+    return pipe(header, "llrrrrrrl", rows, caption, "confirmatory") if rows else None
+
+
+def invariance(s: Source) -> str | None:
+    """Fit of each level of invariance and its change."""
+    table, rows = "invariance.fit", []
+    labels = {r["grouping"]: r["label"] for r in s.rows("invariance.verdicts")}
+    for kind, label in labels.items():
+        mine = [r for r in s.rows(table, grouping=kind, items_as="continuous") if r["level"] in SHOWN]
+        if mine:
+            rows.append([f"**{escaped(label or kind)}**", *[""] * 7])
+        for r in mine:
+            null = s.cell(table, r, "delta_cfi_null") if r["delta_cfi_null"] is not None else ""
+            changes = [
+                s.cell(table, r, c) if r[c] is not None else "" for c in ("delta_cfi", "delta_rmsea", "delta_srmr")
+            ]
+            rows.append(
+                [
+                    r["level"],
+                    s.cell(table, r, "cfi"),
+                    s.cell(table, r, "rmsea"),
+                    changes[0],
+                    null,
+                    *changes[1:],
+                    r["verdict"],
+                ]
+            )
+    header = ["Level", "CFI", "RMSEA", "Δ CFI", "chance", "Δ RMSEA", "Δ SRMR", "Verdict"]
+    caption = (
+        "Measurement invariance: fit with nothing equal between groups (configural), with equal loadings (metric),"
+        " equal intercepts (scalar), equal residual variances (strict), and, where items work differently, with these"
+        " free (partial, against metric). Chance is the fall in CFI that one draw of schools in twenty exceeds where"
+        " invariance holds."
+    )
+    return pipe(header, "lrrrrrrl", rows, caption, "invariance") if rows else None
+
+
+def invariance_items(s: Source) -> str | None:
+    """Items that work differently in some group."""
+    table, labels = "invariance.items", {r["grouping"]: r["label"] for r in s.rows("invariance.verdicts")}
+    wording = {i.id: i.wording for i in s.study.instrument.items}
+    group = {r["group"]: r["label"] for r in s.rows("invariance.groups")}
+    rows = [
+        [
+            escaped(labels.get(r["grouping"]) or r["grouping"]),
+            escaped(wording[r["item"]]),
+            escaped(s.label(r["dimension"])),
+            s.cell(table, r, "dmacs"),
+            escaped(group.get(r["largest_in"]) or r["largest_in"] or ""),
+            s.cell(table, r, "p_holm"),
+        ]
+        for r in s.rows(table)
+        if r["differs"]
+    ]
+    header = ["Grouping", "Item", "Dimension", "dMACS", "largest in", "*p*, Holm"]
+    caption = (
+        "Items that work differently between groups: their answers differ between students who stand alike on the"
+        " dimension. dMACS is the size, in standard deviations of the answers: .2 is small, .4 medium, .7 large."
+    )
+    return pipe(header, "lllrlr", rows, caption, "invariance-items") if rows else None
+
+
+def latent_means(s: Source) -> str | None:
+    """Differences of factor means beside those of observed scores, last group against first."""
+    table, blocks = "invariance.latent_means", []
+    for kind in dict.fromkeys(r["grouping"] for r in s.rows(table)):
+        mine = s.rows(table, grouping=kind)
+        blocks.append(
+            (kind, list(dict.fromkeys((r["group"], r["group_label"], r["reference_label"]) for r in mine))[-1])
+        )
+    if not blocks:
+        return None
+    rows = []
+    for d in s.dimensions:
+        cells: list[str] = []
+        for kind, (group, _, _) in blocks:
+            r = s.one(table, grouping=kind, dimension=d, group=group)
+            cells += [s.cell(table, r, "latent", interval=True), s.cell(table, r, "observed")]
+        rows.append([escaped(s.label(d)), *cells])
+    header = ["Dimension"]
+    for _, (_, label, reference) in blocks:
+        header += [f"{_short(label)} − {_short(reference)} (interval)", "observed"]
+    caption = (
+        "Differences of factor means, items free that work differently, and of observed mean scores, each in standard"
+        f" deviations of the first group. {interval_note(s)}"
+    )
+    return pipe(header, "l" + "rr" * len(blocks), rows, caption, "latent-means")
+
+
+def mark(s: Source, grouping: str, dimension: str) -> str:
+    """The dimension's label, with a dagger where means of these groups are not on one scale."""
+    return escaped(s.label(dimension)) + (" †" if _doubtful(s, grouping, dimension) else "")
+
+
+def mark_note(s: Source, grouping: str) -> str:
+    """The sentence that explains the dagger, where there is one."""
+    if not any(_doubtful(s, grouping, d) for d in s.dimensions):
+        return ""
+    outcome = _outcome(s, grouping)
+    if outcome == "partial":
+        return " † Items of this dimension work differently between these groups."
+    return " † Scalar invariance does not hold between these groups: their means are not measured on one scale."
+
+
+def _doubtful(s: Source, grouping: str, dimension: str) -> bool:
+    outcome = _outcome(s, grouping)
+    freed = any(r["freed"] for r in s.rows("invariance.items", grouping=grouping, dimension=dimension))
+    return outcome in ("fails", "model does not fit") or freed
+
+
+def _outcome(s: Source, grouping: str) -> str:
+    row = s.one("invariance.verdicts", grouping=grouping)
+    return row["outcome"] if row else ""
+
+
+def _robust(r: Row) -> str:
+    return "_robust" if r["cfi_robust"] is not None else "_scaled" if r["cfi_scaled"] is not None else ""
+
+
+def _short(label: str) -> str:
+    """A group's label as the head of a narrow column."""
+    return escaped(label.split(" or ")[0].replace("Key Stage ", "KS"))
