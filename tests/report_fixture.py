@@ -100,12 +100,18 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         + [("gender", x.id) for x in (study.gender.categories if study.gender else [])],
         "missing.mcar": [(d,) for d in [*dims, "all"]],
         "missing.sensitivity": [(d,) for d in dims],
+        "polychoric.matrix": [("items",)],
+        "confirmatory.fit": [("correlated", "ml")],
         "factors.adequacy": list(product(("dimensions", "items"), ("kmo", "bartlett", f"kmo:{dims[0]}"))),
         "factors.retention": list(product(("dimensions", "items"), (1, 2))),
         "factors.suggested": list(product(("dimensions", "items"), suggested)),
         "factors.loadings": [("dimensions", *x) for x in product(dims, factors)]
         + [("items", *x) for x in product(items, item_factors)],
         "factors.phi": [("dimensions", a, b) for a, b in combinations(factors, 2)],
+        "factors.optima": [("dimensions", study.factors.rotation, 1)],
+        "factors.alternatives": [("dimensions", "ml", study.factors.rotation)],
+        "factors.general": [("dimensions", "schmid_leiman", *x) for x in product(dims, ["general", *factors])],
+        "factors.hierarchy": [("dimensions", "schmid_leiman")],
         "factors.communalities": [("dimensions", d) for d in dims],
         "factors.congruence": [("dimensions", f) for f in factors] if study.published else [],
     }

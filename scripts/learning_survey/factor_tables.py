@@ -124,3 +124,21 @@ def phi(s: Source) -> str | None:
     ]
     caption = f"Correlations between the factors of the dimension scores. {interval_note(s)}"
     return pipe(["Factors", "Correlation (interval)"], "lr", rows, caption, "phi") if rows else None
+
+
+def general_factor(s: Source) -> str | None:
+    """Loadings of the dimension scores on a general factor and on what is left of each factor, by Schmid-Leiman."""
+    table, where = "factors.general", {"solution": "dimensions", "method": "schmid_leiman"}
+    mine = s.rows(table, **where)
+    if not mine:
+        return None
+    factors = list(dict.fromkeys(r["factor"] for r in mine))
+    labels = {r["factor"]: r["factor_label"] or r["factor"] for r in mine}
+    rows = [
+        [escaped(s.label(d)), *(s.cell(table, s.one(table, **where, variable=d, factor=f), "loading") for f in factors)]
+        for d in s.dimensions
+    ]
+    caption = "A general factor of the dimension scores, and what each factor has beside it; all are uncorrelated."
+    return pipe(
+        ["Dimension", *(escaped(labels[f]) for f in factors)], "l" + "r" * len(factors), rows, caption, "general"
+    )

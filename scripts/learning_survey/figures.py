@@ -212,7 +212,9 @@ def loadings(shown: Shown) -> tuple[str, str]:
     size = f"{d.variable.nunique()} dimension scores on {d.factor.nunique()} factors"
     compared = known.published.notna().any()
     panels = "published, computed, and computed minus published; " if compared else ""
-    caption = f"Pattern loadings of {size} ({panels}promax rotation). Blue is positive, orange negative."
+    caption = (
+        f"Pattern loadings of {size} ({panels}{study.factors.rotation} rotation). Blue is positive, orange negative."
+    )
     what = f"Heat map of the pattern loadings of {size}"
     if known.empty:
         return empty(what), caption

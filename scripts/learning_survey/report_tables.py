@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from learning_survey.factor_tables import item_loadings, loadings, phi, retention
+from learning_survey.factor_tables import general_factor, item_loadings, loadings, phi, retention
 from learning_survey.group_tables import extremes, gender, inspection, key_stages, schools
 from learning_survey.markdown import Source
 from learning_survey.measurement_tables import (
@@ -53,6 +53,7 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         item_loadings,
         retention,
         phi,
+        general_factor,
         key_stages,
         gender,
         schools,

@@ -195,6 +195,14 @@ def _factors(s: Summary) -> None:
             f"factors.{solution}.difference", "factors.loadings", "difference", ("least", "most"), rows=loadings, by=abs
         )
 
+    for solution in ("dimensions", "items"):
+        row = next((r for r in _solution(s, "factors.hierarchy", solution) if r["method"] == "schmid_leiman"), None)
+        s.row(f"factors.{solution}.general", "factors.hierarchy", row)
+        optima = [r for r in _solution(s, "factors.optima", solution) if r["rotation"] == s.study.factors.rotation]
+        s.count(f"factors.{solution}.optima", "factors.optima", len(optima))
+        ways = _solution(s, "factors.alternatives", solution)
+        same = [r for r in ways if r["rotation"] == s.study.factors.rotation]
+        s.extremes(f"factors.{solution}.extraction", "factors.alternatives", "max_difference", rows=same)
     _items_together(s)
 
 

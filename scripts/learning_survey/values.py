@@ -18,7 +18,7 @@ from learning_survey.schemas import TABLES
 from learning_survey.tables import restored
 
 if TYPE_CHECKING:
-    from learning_survey.config import Loaded
+    from learning_survey.config import FactorPlan, Loaded
 
 Row = dict[str, Any]
 Values = dict[str, dict[str, Any]]
@@ -201,6 +201,12 @@ def plain(value: Any, text: str | None = None, title: str = "", file: str = "", 
     return {"value": value, "text": shown, "title": title or f"{shown}; {file}", "file": file, "row": row}
 
 
+def _rotation(plan: FactorPlan) -> str:
+    """The study's rotation in words: "promax rotation (kappa 4, Kaiser-normalised)"."""
+    details = [*([f"kappa {plan.kappa}"] if plan.rotation == "promax" else []), *(["Kaiser-normalised"] * plan.kaiser)]
+    return f"{plan.rotation} rotation" + (f" ({', '.join(details)})" if details else "")
+
+
 def study_values(study: Loaded) -> Values:
     """What the configuration says, by name: ``study.<fact>`` and ``instrument.<fact>``."""
     instrument, plan = study.instrument, study.factors
@@ -222,7 +228,11 @@ def study_values(study: Loaded) -> Values:
         "dimension_factors": plan.dimension_factors,
         "item_factors": plan.item_factors,
         "kappa": plan.kappa,
-        "rotation": f"promax rotation (kappa {plan.kappa}{', Kaiser-normalised' if plan.kaiser else ''})",
+        "rotation": _rotation(plan),
+        "extraction": {"minres": "minimum-residual", "ml": "maximum-likelihood", "pa": "principal-axis"}[
+            plan.extraction
+        ],
+        "starts": plan.starts,
         "parallel_draws": plan.parallel_draws,
         "parallel_quantile": (plan.parallel_quantile, f"{plan.parallel_quantile:.0%}"),
         "group_label": study.key_stages and study.key_stages.label,
