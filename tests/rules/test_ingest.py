@@ -1,4 +1,4 @@
-"""The command ``ingest.py``: one file on success; on failure one message, code 2 and nothing written."""
+"""The command ``ingest.py``: two files on success; on failure one message, code 2 and nothing written."""
 
 import polars as pl
 import pytest
@@ -16,10 +16,10 @@ def survey(tmp_path):
     return make_survey(tmp_path, schools=2, per_school=5, dimensions=2)
 
 
-def test_it_writes_one_file_and_says_nothing(survey):
+def test_it_writes_its_files_and_says_nothing(survey):
     done = command("ingest", survey.root, "--study", "small", "--out", OUT, *TABLES)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert [p.name for p in survey.processed.iterdir()] == ["ingested.parquet"]
+    assert sorted(p.name for p in survey.processed.iterdir()) == ["files.csv", "ingested.parquet"]
     assert pl.read_parquet(survey.root / OUT).height == 10
 
 
