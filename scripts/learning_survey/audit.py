@@ -68,6 +68,7 @@ STEPS = {
     "polychoric": Step(("{p}/pairs.npz",), ("{r}/tables/polychoric/*.csv",)),
     "factors": _analysis("factors", "{p}/pairs.npz", _PUBLISHED[0]),
     "confirmatory": _analysis("confirmatory"),
+    "invariance": _analysis("invariance"),
     "key_stages": _analysis("key_stages"),
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
@@ -246,7 +247,7 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    optional = {"confirmatory", "key_stages", "gender", "schools", "inspection", "published"}
+    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "published"}
     stages = optional - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")

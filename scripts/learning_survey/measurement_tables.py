@@ -192,4 +192,4 @@ def _robust(r: Row) -> str:
 
 def _short(label: str) -> str:
     """A group's label as the head of a narrow column."""
-    return escaped(label.split(" or ")[0].replace("Key Stage ", "KS"))
+    return escaped(label.split(" or ", maxsplit=1)[0].replace("Key Stage ", "KS"))
