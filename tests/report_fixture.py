@@ -100,6 +100,7 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         + [("gender", x.id) for x in (study.gender.categories if study.gender else [])],
         "missing.mcar": [(d,) for d in [*dims, "all"]],
         "missing.sensitivity": [(d,) for d in dims],
+        "polychoric.matrix": [("items",)],
         "factors.adequacy": list(product(("dimensions", "items"), ("kmo", "bartlett", f"kmo:{dims[0]}"))),
         "factors.retention": list(product(("dimensions", "items"), (1, 2))),
         "factors.suggested": list(product(("dimensions", "items"), suggested)),
