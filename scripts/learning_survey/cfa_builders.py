@@ -76,6 +76,12 @@ def baseline(items: Sequence[str], *, means: bool = False) -> Model:
     return _model(items, [], [], means)
 
 
+def saturated(items: Sequence[str]) -> Model:
+    """Free means, variances and covariances, these first and row by row of the lower triangle."""
+    cells = [free("theta", a, b) for i, a in enumerate(items) for b in items[: i + 1]]
+    return Model(tuple(items), (), {"all": (*cells, *(free("nu", i) for i in items))})
+
+
 def _items(scales: Scales) -> list[str]:
     return list(dict.fromkeys(item for items in scales.values() for item in items))
 

@@ -86,9 +86,13 @@ class Places:
     column: NDArray[np.int64]
     parameter: NDArray[np.int64]
 
-    def of(self, *matrices: str) -> NDArray[np.int64]:
-        """Positions of the cells of some matrices."""
-        return np.flatnonzero(np.isin(self.matrix, matrices))
+    @cached_property
+    def _of(self) -> dict[str, NDArray[np.int64]]:
+        return {name: np.flatnonzero(self.matrix == name) for name in OPERATORS}
+
+    def of(self, matrix: str) -> NDArray[np.int64]:
+        """Positions of the cells of a matrix."""
+        return self._of[matrix]
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,8 @@ class Model:
     def _number(self) -> dict[str, int]:
         return {label: k for k, label in enumerate(self.parameters)}
 
-    def _at(self, cell: Cell) -> tuple[int, int]:
+    def at(self, cell: Cell) -> tuple[int, int]:
+        """Where a cell stands in its matrix: row, column; of a vector the column is 0."""
         rows, columns = self._names(cell.matrix)
         return rows.index(cell.row), columns.index(cell.column) if columns else 0
 
@@ -200,13 +205,13 @@ class Model:
         found = []
         for cells in self.groups.values():
             free = [c for c in cells if c.label]
-            at = np.array([self._at(c) for c in free], dtype=np.int64).reshape(-1, 2)
+            at = np.array([self.at(c) for c in free], dtype=np.int64).reshape(-1, 2)
             number = np.array([self._number[c.label] for c in free], dtype=np.int64)
             found.append(Places(np.array([c.matrix for c in free], dtype="U6"), at[:, 0], at[:, 1], number))
         return tuple(found)
 
     @cached_property
-    def _fixed(self) -> tuple[dict[str, Array], ...]:
+    def fixed(self) -> tuple[dict[str, Array], ...]:
         """The matrices of each group with zeros where cells are free."""
         p, m = len(self.items), len(self.factors)
         found = []
@@ -222,7 +227,7 @@ class Model:
                 "delta": np.ones((p, 1)),
             }
             for cell in cells:
-                at = self._at(cell)
+                at = self.at(cell)
                 full[cell.matrix][at] = 0.0 if cell.label else cell.value
                 if cell.matrix in SYMMETRIC:
                     full[cell.matrix][at[::-1]] = full[cell.matrix][at]
@@ -232,7 +237,7 @@ class Model:
     def matrices(self, x: Array) -> tuple[dict[str, Array], ...]:
         """The matrices of each group at parameters ``x`` (q,), by name; vectors are columns (p, 1) and (m, 1)."""
         found = []
-        for full, at in zip(self._fixed, self.places, strict=True):
+        for full, at in zip(self.fixed, self.places, strict=True):
             own = {name: M.astype(x.dtype) for name, M in full.items()}
             for name, M in own.items():
                 k = at.of(name)
