@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_builders, cfa_ml, em
-from learning_survey.cfa_ml import Fit, Sample, cell_gradient, derivatives, full_rank, scored
-from learning_survey.cfa_model import Model, Moments, selection
+from learning_survey.cfa_ml import Fit, Sample, cell_gradient, collected, derivatives, full_rank, scored
+from learning_survey.cfa_model import Model, Moments
 from learning_survey.cfa_robust import Robust, by_parameter, of_units, result, row_scores
 from learning_survey.errors import SurveyError
 
@@ -207,8 +207,7 @@ def information(model: Model, data: Sequence[Data], x: Array) -> Array:
     total, slopes = np.zeros((q, q)), []
     for d, at in zip(data, model.implied(x), strict=True):
         own = d.scaled(at)
-        select = selection(own.places.parameter, q)
-        total += select.T @ _cells(d.answers, own) @ select
+        total += collected(_cells(d.answers, own), own.places.parameter, q)
         _, Q, y = _observed(d.answers, own.mu, own.sigma)
         slopes.append((Q / np.outer(d.answers.scale, d.answers.scale), y / d.answers.scale))
 

@@ -106,8 +106,8 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
     if x is None:
         pooled = sum(s.n * s.cov for s in samples) / n
         x = cfa_start.start(model, pooled, [s.mean for s in samples] if model.means else None)
-    x, converged, steps = scored(x, lambda at: _objective(model, samples, at))
-    least, _, information = _objective(model, samples, x)
+    x, converged, steps = scored(x, lambda at: objective(model, samples, at))
+    least, _, information = objective(model, samples, x)
     saturated = -sum(s.n * (_logdet(s.cov) + len(s.cov) * (1 + np.log(2 * np.pi))) for s in samples) / 2
     chi2 = max(2 * n * (least - _least(samples)), 0.0)
     return Fit(
@@ -170,12 +170,12 @@ def require(model: Model, samples: Sequence[Sample]) -> None:
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 
 
-def scored(x: Array, objective: Objective) -> tuple[Array, bool, int]:
-    """Minimise ``objective`` (value, gradient, information; None where there is none) by scoring from ``x``.
+def scored(x: Array, loss: Objective) -> tuple[Array, bool, int]:
+    """Minimise ``loss`` (value, gradient, information; None where there is none) by scoring from ``x``.
 
     Returns the parameters, whether it converged, and the steps taken. Raises SurveyError where even the start fails.
     """
-    now = objective(x)
+    now = loss(x)
     if now is None:
         raise SurveyError(
             "start values imply no positive definite covariances",
@@ -188,13 +188,13 @@ def scored(x: Array, objective: Objective) -> tuple[Array, bool, int]:
         decrement = float(-gradient @ move)
         if decrement < CLOSE:
             return x, True, step
-        size, new = 1.0, objective(x + move)
+        size, new = 1.0, loss(x + move)
         # The last steps gain less than rounding does: then the decrement alone says when to stop.
         while new is None or new[0] > value - 1e-4 * size * decrement + 1e-13 * max(abs(value), 1):
             size /= 2
             if size < 1e-8:
                 return x, decrement < 1e-12, step
-            new = objective(x + size * move)
+            new = loss(x + size * move)
         x, now = x + size * move, new
     return x, False, STEPS
 
@@ -208,7 +208,7 @@ def _solved(information: Array, gradient: Array) -> Array:
     return vectors[:, keep] @ (along[keep] / values[keep]) / scale
 
 
-def _objective(model: Model, samples: Sequence[Sample], x: Array) -> tuple[float, Array, Array] | None:
+def objective(model: Model, samples: Sequence[Sample], x: Array) -> tuple[float, Array, Array] | None:
     """Half of log|Sigma| + tr(W (S + r r')), its gradient and expected information; None where Sigma is impossible."""
     n, value = sum(s.n for s in samples), 0.0
     gradient, information = np.zeros(len(x)), np.zeros((len(x), len(x)))
@@ -241,8 +241,14 @@ def cell_information(at: Moments, W: Array, size: int) -> Array:
     WU, WV = W @ at.u, W @ at.v
     K = at.u.T @ WV
     cells = (at.u.T @ WU) * (at.v.T @ WV) + K * K.T + at.d.T @ W @ at.d
-    select = selection(at.places.parameter, size)
-    return select.T @ cells @ select
+    return collected(cells, at.places.parameter, size)
+
+
+def collected(cells: Array, parameter: NDArray[np.int64], size: int) -> Array:
+    """Sums of a matrix by cells (c, c) over the cells of each of ``size`` parameters."""
+    total = np.zeros((size, size))
+    np.add.at(total, (parameter[:, None], parameter), cells)
+    return total
 
 
 def gradient(model: Model, samples: Sequence[Sample], x: NDArray[Any]) -> NDArray[Any]:

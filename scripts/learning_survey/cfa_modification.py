@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.cfa_ml import Fit, _objective, inverse
+from learning_survey.cfa_ml import Fit, inverse, objective
 from learning_survey.cfa_model import Cell, Model, free
 
 Array = NDArray[np.float64]
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Modification:
-    """Cells that could be free: ``index`` the fall of chi-square, ``change`` the estimate, ``standardised`` (c,) each."""
+    """Cells that could be free: ``index`` is the fall of chi-square, ``change`` the estimate. Shape (c,) each."""
 
     cells: tuple[Cell, ...]
     index: Array
@@ -33,7 +33,7 @@ class Modification:
 
 
 def candidates(model: Model) -> list[Cell]:
-    """Loadings of items on factors that have items, and residual covariances, as far as the model does not name them."""
+    """Loadings of items on factors that have items, and residual covariances, but for those that the model names."""
     (own,) = model.groups.values()
     named = {(c.matrix, c.row, c.column) for c in own} | {
         (c.matrix, c.column, c.row) for c in own if c.matrix == "theta"
@@ -52,11 +52,11 @@ def modification(fit: Fit, cells: Sequence[Cell] | None = None) -> Modification:
     cells = candidates(fit.model) if cells is None else list(cells)
     q = len(fit.x)
     wider = fit.model.with_cells(*cells)
-    _, gradient, information = _objective(wider, fit.samples, np.append(fit.x, np.zeros(len(cells))))
+    _, gradient, information = objective(wider, fit.samples, np.append(fit.x, np.zeros(len(cells))))
     score, across = -gradient[q:], information[q:, :q]
     own = np.diag(information)[q:]
     V = own - np.einsum("ci,ij,cj->c", across, inverse(fit.information, fit.identified), across, optimize=True)
-    V = np.where(V > 1e-9 * own, V, np.nan)
+    V = np.where(own * 1e-9 < V, V, np.nan)
     change = score / V
     return Modification(tuple(cells), fit.n * score**2 / V, change, change * _unit(fit, cells))
 

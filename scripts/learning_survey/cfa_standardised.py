@@ -102,13 +102,16 @@ def ave(fit: Fit, factor: str, group: int = 0) -> float:
 def htmt(R: Array, scales: Sequence[Sequence[int]]) -> Array:
     """Heterotrait-monotrait ratios of correlations ``R`` (p, p) of items in ``scales``, shape (m, m).
 
-    Mean absolute correlation between two scales over the geometric mean of those within each (Henseler, Ringle &
-    Sarstedt 2015, Journal of the Academy of Marketing Science 43, 115-135). NaN for a scale of one item.
+    Geometric mean of absolute correlations between two scales over the root of the product of those within each:
+    HTMT2 (Roemer, Schuberth & Henseler 2021, Industrial Management & Data Systems 121, 2637-2650), which does not
+    assume equal loadings, and is what semTools gives. NaN for a scale of one item.
     """
-    R = np.abs(R)
-    mean = np.array([[R[np.ix_(a, b)].mean() for b in scales] for a in scales])
+    with np.errstate(divide="ignore"):
+        L = np.log(np.abs(R))
+    np.fill_diagonal(L, 0.0)
+    mean = np.array([[np.exp(L[np.ix_(a, b)].mean()) for b in scales] for a in scales])
     with np.errstate(invalid="ignore", divide="ignore"):
-        within = np.array([(R[np.ix_(a, a)].sum() - len(a)) / (len(a) * (len(a) - 1)) for a in scales])
+        within = np.array([np.exp(np.divide(L[np.ix_(a, a)].sum(), len(a) * (len(a) - 1))) for a in scales])
     ratio = mean / np.sqrt(np.outer(within, within))
     np.fill_diagonal(ratio, 1.0)
     return ratio

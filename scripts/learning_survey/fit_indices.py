@@ -1,11 +1,12 @@
 """How well a factor model fits: CFI, TLI, RMSEA with its interval, SRMR, AIC, BIC.
 
-With chi-square X of df degrees for the model, X0 of df0 for items that do not correlate, n respondents, G groups:
+With chi-square X of df degrees for the model, X0 of df0 for items that do not correlate, and n respondents:
 
-    CFI    1 - max(X - c df, 0) / max(X - c df, X0 - c0 df0, 0)         Bentler 1990, Psychological Bulletin 107, 238-246
-    TLI    1 - (X - c df) df0 / ((X0 - c0 df0) df)                      Tucker & Lewis 1973, Psychometrika 38, 1-10
-    RMSEA  sqrt(G max(X - c df, 0) / (n df))                            Steiger 1990, Multivariate Behavioral Research 25
+    CFI    1 - max(X - c df, 0) / max(X - c df, X0 - c0 df0, 0)     Bentler 1990, Psychological Bulletin 107, 238-246
+    TLI    1 - (X - c df) df0 / ((X0 - c0 df0) df)                  Tucker & Lewis 1973, Psychometrika 38, 1-10
+    RMSEA  sqrt(max(X - c df, 0) / (n df))                          Steiger 1990, Multivariate Behav. Res. 25, 173-180
 
+With several groups n is their mean size (Steiger 1998, Structural Equation Modeling 5, 411-419).
 c = c0 = 1 for the plain and for the scaled chi-squares. The robust versions put the plain ones and their scaling
 factors in: they estimate what normal data would give (Brosseau-Liard, Savalei & Li 2012, Multivariate Behavioral
 Research 47, 904-930; Brosseau-Liard & Savalei 2014, 49, 460-470).
@@ -56,70 +57,74 @@ class Indices:
     p_close: float
 
 
-def plain(model: Test, base: Test, n: float, groups: int = 1) -> Indices:
+UNTESTED = Indices(*[np.nan] * 6)
+
+
+def plain(model: Test, base: Test, n: float) -> Indices:
     """Of the chi-squares as they are."""
     X, df = model.chi2, model.df
-    return _indices(X, df, base.chi2, base.df, rmsea(X, df, n, groups), (X, df, 1.0), n, groups)
+    if not _testable(model, base):
+        return UNTESTED
+    value = rmsea(X, df, n)
+    return Indices(*_relative(model, base), value, *rmsea_interval(X, df, n), p_close(X, df, n))
 
 
-def scaled(model: Test, base: Test, n: float, groups: int = 1) -> Indices:
+def scaled(model: Test, base: Test, n: float) -> Indices:
     """Of the scaled chi-squares; RMSEA's interval takes X as chi-square of c df degrees, as lavaan does."""
-    X, df = model.scaled, model.df
-    about = (model.chi2, df * model.scaling, 1.0)
-    return _indices(X, df, base.scaled, base.df, rmsea(X, df, n, groups), about, n, groups)
+    if not _testable(model, base):
+        return UNTESTED
+    X, df = model.chi2, model.df * model.scaling
+    relative = _relative(Test(model.scaled, model.df), Test(base.scaled, base.df))
+    return Indices(*relative, rmsea(X, df, n), *rmsea_interval(X, df, n), p_close(X, df, n))
 
 
-def robust(model: Test, base: Test, n: float, groups: int = 1) -> Indices:
+def robust(model: Test, base: Test, n: float) -> Indices:
     """Corrected so that they estimate what they are for normal data."""
-    X, df, c = model.chi2, model.df, model.scaling
-    value = np.sqrt(c) * rmsea(model.scaled, df, n, groups)
-    return _indices(X, df, base.chi2, base.df, value, (model.scaled, df, c), n, groups, c, base.scaling)
+    if not _testable(model, base):
+        return UNTESTED
+    X, df, c = model.scaled, model.df, model.scaling
+    relative = _relative(model, base, c, base.scaling)
+    return Indices(*relative, np.sqrt(c) * rmsea(X, df, n), *rmsea_interval(X, df, n, c), p_close(X, df, n, c))
 
 
-def _indices(
-    X: float,
-    df: int,
-    X0: float,
-    df0: int,
-    value: float,
-    about: tuple[float, float, float],
-    n: float,
-    groups: int,
-    c: float = 1.0,
-    c0: float = 1.0,
-) -> Indices:
-    if df <= 0 or not np.isfinite([X, X0, c, c0]).all():
-        return Indices(*[np.nan] * 6)
-    over, over0 = X - c * df, X0 - c0 * df0
+def _testable(model: Test, base: Test) -> bool:
+    return model.df > 0 and bool(np.isfinite([model.scaled, base.scaled]).all())
+
+
+def _relative(model: Test, base: Test, c: float = 1.0, c0: float = 1.0) -> tuple[float, float]:
+    """CFI and TLI."""
+    over, over0 = model.chi2 - c * model.df, base.chi2 - c0 * base.df
     cfi = 1 - max(over, 0) / max(over, over0, 0) if max(over, over0) > 0 else 1.0
-    tli = 1 - over * df0 / (over0 * df) if over0 else np.nan
-    return Indices(cfi, tli, value, *rmsea_interval(*about[:2], n, groups, about[2]), _p_close(*about, n, groups))
+    return cfi, 1 - over * base.df / (over0 * model.df) if over0 and base.df else np.nan
 
 
-def rmsea(X: float, df: float, n: float, groups: int = 1) -> float:
-    """NaN without degrees of freedom."""
-    return float(np.sqrt(groups * max(X - df, 0) / (n * df))) if df > 0 else np.nan
+def rmsea(X: float, df: float, n: float) -> float:
+    return float(np.sqrt(max(X - df, 0) / (n * df)))
 
 
-def rmsea_interval(
-    X: float, df: float, n: float, groups: int = 1, c: float = 1.0, level: float = 0.9
-) -> tuple[float, float]:
+def rmsea_interval(X: float, df: float, n: float, c: float = 1.0, level: float = 0.9) -> tuple[float, float]:
     """Limits of RMSEA: noncentralities for which X stands at the ends of a noncentral chi-square's middle ``level``.
 
-    Browne & Cudeck (1992), Sociological Methods & Research 21, 230-258.
+    Browne & Cudeck (1992), Sociological Methods & Research 21, 230-258. ``c`` is what the discrepancy was divided by.
     """
-    return tuple(
-        float(np.sqrt(groups * c * _noncentrality(X, df, tail) / (n * df)))
-        for tail in ((1 + level) / 2, (1 - level) / 2)
-    )
+    low, high = (_noncentrality(X, df, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
+    return float(np.sqrt(c * low / (n * df))), float(np.sqrt(c * high / (n * df)))
+
+
+def p_close(X: float, df: float, n: float, c: float = 1.0, close: float = 0.05) -> float:
+    """Probability of X or more if RMSEA is ``close``."""
+    from scipy.special import chndtr
+
+    return 1 - float(chndtr(X, df, n * df * close**2 / c))
 
 
 def _noncentrality(X: float, df: float, tail: float) -> float:
     """The noncentrality at which a noncentral chi-square is below X with probability ``tail``; 0 where none is."""
     from scipy.optimize import brentq
+    from scipy.special import chndtr
 
     def over(at: float) -> float:
-        return noncentral(X, df, at) - tail
+        return float(chndtr(X, df, at)) - tail
 
     if over(0.0) <= 0:
         return 0.0
@@ -127,23 +132,6 @@ def _noncentrality(X: float, df: float, tail: float) -> float:
     while over(top) > 0:
         top *= 2
     return brentq(over, 0.0, top, xtol=1e-10 * top, rtol=1e-13)
-
-
-def noncentral(X: float, df: float, nc: float) -> float:
-    """Distribution function of the noncentral chi-square; Sankaran's (1959, Biometrika 46) where it is all but normal."""
-    from scipy.special import chndtr, ndtr
-
-    if nc < 1e5:
-        return float(chndtr(X, df, nc))
-    h = 1 - 2 * (df + nc) * (df + 3 * nc) / (3 * (df + 2 * nc) ** 2)
-    p = (df + 2 * nc) / (df + nc) ** 2
-    m = (h - 1) * (1 - 3 * h)
-    mean = 1 + h * p * (h - 1 - (2 - h) * m * p / 2)
-    return float(ndtr(((X / (df + nc)) ** h - mean) / (h * np.sqrt(2 * p) * (1 + m * p / 2))))
-
-
-def _p_close(X: float, df: float, c: float, n: float, groups: int, close: float = 0.05) -> float:
-    return 1 - noncentral(X, df, n * df * close**2 / (c * groups))
 
 
 def srmr(fit: Fit) -> float:
