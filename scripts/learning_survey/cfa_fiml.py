@@ -128,10 +128,40 @@ def fit(model: Model, data: Sequence[Data], x: Array | None = None) -> Fit:
     )
 
 
-def independence(items: Sequence[str], data: Sequence[Data], groups: Sequence[str]) -> Fit:
-    """The fit of items that do not correlate: each one's own mean and variance over the rows that answer it."""
+def independence(items: Sequence[str], data: Sequence[Data], groups: Sequence[str] = ("all",)) -> Fit:
+    """The fit of items that do not correlate: each one's own mean and variance over the rows that answer it.
+
+    Its information is diagonal: count / (2 variance^2) of a variance, count / variance of a mean.
+    """
     model = cfa_builders.baseline(items, means=True)
-    return fit(model if len(groups) == 1 else model.by_group(groups), data)
+    model = model if len(groups) == 1 else model.by_group(groups)
+    n, parts = sum(d.answers.n for d in data), [_alone(d.answers) for d in data]
+    x = np.concatenate([np.append(variance, mean) for _, mean, variance in parts])
+    bits = np.concatenate([np.append(count / (2 * v**2), count / v) for count, _, v in parts]) / n
+    loglikelihood = -sum(float(count @ (np.log(2 * np.pi * v) + 1)) / 2 for count, _, v in parts)
+    saturated = sum(d.free.loglikelihood() for d in data)
+    return Fit(
+        model=model,
+        x=x,
+        n=n,
+        samples=tuple(d.sample for d in data),
+        chi2=2 * (saturated - loglikelihood),
+        df=cfa_ml.degrees(model),
+        loglikelihood=loglikelihood,
+        saturated=saturated,
+        information=np.diag(bits),
+        identified=True,
+        converged=True,
+        steps=0,
+    )
+
+
+def _alone(a: em.Answers) -> tuple[Array, Array, Array]:
+    """Answers to each item, their mean and variance, (p,) each."""
+    count = a.complete + sum(g.seen.sum(axis=0) for g in a.groups)
+    mean = (a.sums + sum(g.z.sum(axis=0) for g in a.groups)) / count
+    square = (np.diag(a.cross) + sum((g.z**2).sum(axis=0) for g in a.groups)) / count
+    return count, a.centre + a.scale * mean, a.scale**2 * (square - mean**2)
 
 
 def robust(fit: Fit, data: Sequence[Data]) -> Robust:

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_start
-from learning_survey.cfa_model import Model, Moments, selection
+from learning_survey.cfa_model import SYMMETRIC, Cell, Model, Moments, selection
 from learning_survey.errors import SurveyError
 
 Array = NDArray[np.float64]
-STEPS, CLOSE = 500, 1e-18  # most steps, and the squared Newton decrement per respondent that ends them
+STEPS, CLOSE = 200, 1e-18  # most steps, and the squared Newton decrement per respondent that ends them
 STEP = 1e-30  # of a complex parameter: derivatives have no rounding error of their own
 
 
@@ -124,6 +124,37 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
         converged=converged,
         steps=steps,
     )
+
+
+def bounded(model: Model, estimate: Callable[[Model], Fit]) -> tuple[Fit, tuple[Cell, ...]]:
+    """The fit that ``estimate`` gives, and the variances that it had to hold at zero.
+
+    Where a variance would be negative (a Heywood case) the most negative one, as a share of its whole, is fixed at
+    zero and the rest estimated again: the best fit among possible models (Savalei & Kolenikov 2008, Psychological
+    Methods 13, 150-170).
+    """
+    held: list[Cell] = []
+    while True:
+        found = estimate(model)
+        worst = _most_negative(found)
+        if worst is None or len(held) == len(model.items):
+            return found, tuple(held)
+        group, cell = worst
+        held.append(cell)
+        model = model.with_cells(cell.fixed(0.0), group=group)
+
+
+def _most_negative(fit: Fit) -> tuple[str, Cell] | None:
+    worst, least = None, -1e-8
+    for (group, cells), own, at in zip(fit.model.groups.items(), fit.model.matrices(fit.x), fit.moments, strict=True):
+        for cell in cells:
+            if cell.label and cell.row == cell.column and cell.matrix in SYMMETRIC:
+                i, _ = fit.model.at(cell)
+                whole = (at.total if cell.matrix == "psi" else at.sigma)[i, i]
+                share = own[cell.matrix][i, i] / max(abs(whole), 1e-300)
+                if share < least:
+                    worst, least = (group, cell), share
+    return worst
 
 
 def degrees(model: Model) -> int:
