@@ -108,11 +108,11 @@ def fit(model: Model, data: Sequence[Data], x: Array | None = None) -> Fit:
         guide = first.information
 
     def objective(at: Array) -> tuple[float, Array, Array] | None:
-        found = _value(model, data, at)
+        found = loss(model, data, at)
         return None if found is None else (found[0] / n, found[1] / n, guide)
 
     at, converged, steps = scored(first.x, objective)
-    value, _ = _value(model, data, at)
+    value, _ = loss(model, data, at)
     observed = information(model, data, at)
     saturated = sum(d.free.loglikelihood() for d in data)
     return replace(
@@ -180,7 +180,7 @@ def robust(fit: Fit, data: Sequence[Data]) -> Robust:
 # ---------------------------------------------------------------- pieces
 
 
-def _value(model: Model, data: Sequence[Data], x: Array) -> tuple[float, Array] | None:
+def loss(model: Model, data: Sequence[Data], x: Array) -> tuple[float, Array] | None:
     """Minus the loglikelihood and its gradient; None where Sigma is not positive definite."""
     value, gradient = 0.0, np.zeros(len(x))
     for d, at in zip(data, model.implied(x), strict=True):
