@@ -65,6 +65,7 @@ STEPS = {
     "reliability": _analysis("reliability"),
     "missing": _analysis("missing"),
     "factors": _analysis("factors", _PUBLISHED[0]),
+    "confirmatory": _analysis("confirmatory"),
     "key_stages": _analysis("key_stages"),
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
@@ -242,7 +243,7 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    stages = {"key_stages", "gender", "schools", "inspection"} - set(audited.study.stages)
+    stages = {"confirmatory", "key_stages", "gender", "schools", "inspection"} - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")
     if not audited.study.published:

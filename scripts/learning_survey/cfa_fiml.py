@@ -164,17 +164,25 @@ def _alone(a: em.Answers) -> tuple[Array, Array, Array]:
     return count, a.centre + a.scale * mean, a.scale**2 * (square - mean**2)
 
 
-def robust(fit: Fit, data: Sequence[Data]) -> Robust:
-    """Errors and chi-square by unit: cluster where ``data`` have them, else respondent."""
+def robust(fit: Fit, data: Sequence[Data], trace: float | None = None) -> Robust:
+    """Errors and chi-square by unit: cluster where ``data`` have them, else respondent.
+
+    ``trace`` is ``free_trace(data)``, for several models of the same data.
+    """
+    meat, units = _meat(fit.model, fit.x, data)
+    return result(fit, fit.information, meat / fit.n, free_trace(data) if trace is None else trace, units)
+
+
+def free_trace(data: Sequence[Data]) -> float:
+    """What the model of free moments brings to the scaling factor: tr(H1^-1 M1), summed over groups."""
     trace = 0.0
-    for d, s in zip(data, fit.samples, strict=True):
-        free = cfa_builders.saturated(fit.model.items)
-        x = np.array([*s.cov[np.tril_indices(len(s.mean))], *s.mean])
-        own = replace(fit, model=free, x=x, n=s.n, samples=(s,))
-        bread = cfa_ml.inverse(information(free, [d], x))
-        trace += float(np.sum(bread * _meat(own, [d])[0])) / s.n
-    meat, units = _meat(fit, data)
-    return result(fit, fit.information, meat / fit.n, trace, units)
+    for d in data:
+        s, p = d.sample, len(d.free.mean)
+        model = cfa_builders.saturated([f"item {i}" for i in range(p)])
+        x = np.array([*s.cov[np.tril_indices(p)], *s.mean])
+        bread = cfa_ml.inverse(information(model, [d], x))
+        trace += float(np.sum(bread * _meat(model, x, [d])[0])) / s.n
+    return trace
 
 
 # ---------------------------------------------------------------- pieces
@@ -297,33 +305,33 @@ def _patterns(a: em.Answers, mean: Array, K: Array) -> Iterator[tuple[Array, Arr
             yield W[:, row, column], g.count[chosen].astype(float), products, np.add.reduceat(rows, first)
 
 
-def _meat(fit: Fit, data: Sequence[Data]) -> tuple[Array, int]:
+def _meat(model: Model, x: Array, data: Sequence[Data]) -> tuple[Array, int]:
     """Sum of products of scores by unit (q, q), and the number of units."""
-    q = len(fit.x)
+    q = len(x)
     if not data[0].clustered:
         meat = np.zeros((q, q))
-        for scores, _ in _scores(fit, data):
+        for scores, _ in _scores(model, x, data):
             meat += scores.T @ scores
-        return meat, int(fit.n)
-    known = np.unique(np.concatenate([x for d in data for x in (d.cluster_whole, d.cluster_part)]))
+        return meat, sum(d.answers.n for d in data)
+    known = np.unique(np.concatenate([c for d in data for c in (d.cluster_whole, d.cluster_part)]))
     total = np.zeros((len(known), q))
-    for scores, labels in _scores(fit, data):
+    for scores, labels in _scores(model, x, data):
         order = np.argsort(labels, kind="stable")
         own, first = np.unique(labels[order], return_index=True)
         total[np.searchsorted(known, own)] += np.add.reduceat(scores[order], first)
     return of_units(total)
 
 
-def _scores(fit: Fit, data: Sequence[Data]) -> Iterator[tuple[Array, NDArray[np.str_]]]:
+def _scores(model: Model, x: Array, data: Sequence[Data]) -> Iterator[tuple[Array, NDArray[np.str_]]]:
     """Scores of rows by parameter (N, q) and their clusters, some rows at a time."""
-    for d, at in zip(data, fit.moments, strict=True):
+    for d, at in zip(data, model.implied(x), strict=True):
         own = d.scaled(at)
         K = np.linalg.inv(own.sigma)
         KU, KV = K @ own.u, K @ own.v
         within = np.sum(own.u * KV, axis=0)
         for start in range(0, len(d.whole), CHUNK):
             y = (d.whole[start : start + CHUNK] - own.mu) @ K
-            yield by_parameter(own, row_scores(own, y, within), len(fit.x)), d.cluster_whole[start : start + CHUNK]
+            yield by_parameter(own, row_scores(own, y, within), len(x)), d.cluster_whole[start : start + CHUNK]
         for g in d.answers.groups:
             inverses = g.inverses(K)
             y, _ = _weighted(g, own.mu, K, inverses)
@@ -334,4 +342,4 @@ def _scores(fit: Fit, data: Sequence[Data]) -> Iterator[tuple[Array, NDArray[np.
                 gone = g.gone[chosen]
                 less = np.einsum("pkc,pkc->pc", KU[gone], inverses[chosen] @ KV[gone])
                 scores = row_scores(own, y[at_rows], (within - less)[pattern])
-                yield by_parameter(own, scores, len(fit.x)), d.cluster_part[g.at[at_rows]]
+                yield by_parameter(own, scores, len(x)), d.cluster_part[g.at[at_rows]]

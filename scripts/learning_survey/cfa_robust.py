@@ -48,10 +48,11 @@ class Clusters:
 
     @classmethod
     def of(cls, x: Array, labels: NDArray[np.str_]) -> Clusters:
-        """Of rows (N, p) without gaps and the cluster of each."""
+        """Of rows (N, p) of any numbers, without gaps, and the cluster of each."""
         known, code = np.unique(labels, return_inverse=True)
         order = np.argsort(code, kind="stable")
-        parts = np.split(x[order], np.searchsorted(code[order], np.arange(1, len(known))))
+        places = np.split(order, np.searchsorted(code[order], np.arange(1, len(known))))
+        parts = [x[at].astype(float) for at in places]
         n = np.array([len(part) for part in parts], float)
         sums, products = [part.sum(axis=0) for part in parts], [part.T @ part for part in parts]
         return cls(known, n, np.stack(sums), np.stack(products))

@@ -36,10 +36,11 @@ class Standardised:
 def standardised(fit: Fit) -> Standardised:
     """Of the loadings, paths, variances, covariances, intercepts and factor means. NaN beside a negative variance."""
     cells = [(g, c) for g, own in fit.model.groups.items() for c in own if c.matrix not in ("tau", "delta")]
+    places = [fit.model.at(c) for _, c in cells]
 
     def values(x: NDArray[Any]) -> NDArray[Any]:
         found = dict(zip(fit.model.groups, _matrices(fit.model, x), strict=True))
-        return np.array([found[g][c.matrix][fit.model.at(c)] for g, c in cells])
+        return np.array([found[g][c.matrix][at] for (g, c), at in zip(cells, places, strict=True)])
 
     with np.errstate(invalid="ignore", divide="ignore"):
         at = values(fit.x)

@@ -390,6 +390,19 @@ class FactorPlan(Strict):
     parallel_quantile: float = 0.95
 
 
+class ConfirmatoryPlan(Strict):
+    """The confirmatory factor analysis of the items. Without ``second_order`` there is no such model."""
+
+    models: list[Literal["correlated", "second_order", "one_factor", "bifactor"]] = Field(
+        default=["correlated", "second_order", "one_factor", "bifactor"], description="an empty list: none is fitted"
+    )
+    second_order: dict[Identifier, list[Identifier]] = Field(
+        default={}, description="dimensions below each higher factor; a factor of the instrument lends its label"
+    )
+    full_information: bool = Field(default=True, description="also from students with missing answers")
+    modifications: int = Field(default=20, ge=0, description="how many modification indices of each model are shown")
+
+
 class StrongCulture(Strict):
     """Which schools have a strong learning culture.
 
@@ -447,6 +460,7 @@ class Study(Strict):
     gender: Gender | None = None
     clean: Cleaning = Cleaning()
     factors: FactorPlan = FactorPlan()
+    confirmatory: ConfirmatoryPlan = ConfirmatoryPlan()
     schools: SchoolPlan | None = None
     inspection: InspectionPlan | None = None
     resampling: Resampling = Resampling()
@@ -517,6 +531,7 @@ class Study(Strict):
     def stages(self) -> list[str]:
         """The analyses that apply to this study, in the order of the report."""
         optional = {
+            "confirmatory": self.confirmatory.models,
             "key_stages": self.key_stages,
             "gender": self.gender,
             "schools": self.schools,
@@ -598,6 +613,23 @@ def _fits(study: Study, instrument: Instrument, path: Path) -> None:
     for place, header in headers.items():
         if isinstance(header, Match) and header.constant:
             raise SurveyError(f"{place}: no file states it", where=path, remedy="State it under exports.constants.")
+    if study.confirmatory.second_order:
+        below = [d for dimensions in study.confirmatory.second_order.values() for d in dimensions]
+        place = "confirmatory.second_order"
+        for dimension in below:
+            if dimension not in instrument.dimension_ids:
+                raise SurveyError(
+                    f"{place}: unknown dimension '{dimension}'",
+                    where=path,
+                    remedy=nearest(dimension, instrument.dimension_ids),
+                )
+        if sorted(below) != sorted(instrument.dimension_ids):
+            wrong = [d for d in instrument.dimension_ids if below.count(d) != 1]
+            raise SurveyError(
+                f"{place}: not under exactly one higher factor: {', '.join(wrong)}",
+                where=path,
+                remedy="Name each dimension once.",
+            )
     if study.factors.dimension_factors and study.factors.dimension_factors >= len(instrument.dimensions):
         raise SurveyError(
             f"factors.dimension_factors is {study.factors.dimension_factors}"

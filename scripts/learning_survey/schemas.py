@@ -77,6 +77,19 @@ def _estimate(name: str, unit: Unit, about: str) -> dict[str, Column]:
     }
 
 
+def _fit_indices(suffix: str, about: str) -> dict[str, Column]:
+    """CFI, TLI and RMSEA of a factor model."""
+    columns = {
+        "cfi": Column("loading", f"comparative fit index, {about}"),
+        "tli": Column("loading", f"Tucker-Lewis index, {about}"),
+        "rmsea": Column("loading", f"root mean square error of approximation, {about}"),
+        "rmsea_low": Column("loading", "its lower 90% limit"),
+        "rmsea_high": Column("loading", "its upper 90% limit"),
+        "p_close": Column("p", "p value of its being .05 or less"),
+    }
+    return {name + suffix: column for name, column in columns.items()}
+
+
 _GROUP_MEANS = {
     "dimension": _key("dimension"),
     "group": _key("group"),
@@ -431,6 +444,97 @@ TABLES: dict[str, Table] = {
             "tucker": Column("loading", "Tucker's congruence with the published column"),
             "rms_difference": Column("loading", "root mean square difference of loadings"),
             "max_difference": Column("loading", "largest absolute difference of loadings"),
+        },
+    ),
+    # ------------------------------------------------------------ confirmatory
+    "confirmatory.fit": Table(
+        "How each factor model fits the items, one row per model and estimator.",
+        {
+            "model": _key("correlated, second_order, one_factor or bifactor"),
+            "model_label": _text("model as printed"),
+            "estimator": _key("ml, mlr, mlr_clustered, fiml, fiml_robust or fiml_clustered"),
+            "estimator_label": _text("estimator as printed"),
+            "n": _n("students: with full information all who answered anything, else those who answered every item"),
+            "units": Column("count", "independent units: schools, or students"),
+            "parameters": Column("count", "free parameters"),
+            "chi_square": Column("statistic", "chi-square against free moments, as if answers were normal"),
+            "df": Column("statistic", "degrees of freedom"),
+            "p": Column("p", "p value of chi_square"),
+            "scaling": Column("ratio", "scaling factor of the chi-square"),
+            "chi_square_scaled": Column("statistic", "chi_square / scaling"),
+            "p_scaled": Column("p", "p value of chi_square_scaled"),
+            **_fit_indices("", "from chi_square"),
+            **_fit_indices("_scaled", "from chi_square_scaled"),
+            **_fit_indices("_robust", "of normal data, estimated from chi_square and scaling"),
+            "srmr": Column("loading", "root mean square of standardised residuals"),
+            "aic": Column("statistic", "Akaike's criterion"),
+            "bic": Column("statistic", "Bayesian criterion"),
+            "converged": Column("flag", "whether the estimation ended at a minimum"),
+            "identified": Column("flag", "whether the information matrix has full rank"),
+            "admissible": Column("flag", "whether variances and covariances are possible without holding any at zero"),
+            "note": _text("what is wrong, in a sentence"),
+        },
+    ),
+    "confirmatory.loadings": Table(
+        "Standardised loadings, one row per model, item and factor; in the second-order model also of dimensions.",
+        {
+            "model": _key("model"),
+            "variable": _key("item or dimension"),
+            "factor": _key("factor"),
+            "variable_label": _text("item's wording or dimension as printed"),
+            "factor_label": _text("factor as printed"),
+            **_estimate("loading", "loading", "standardised loading, from students who answered every item"),
+            "se": Column("loading", "its standard error, as if answers were normal and students independent"),
+            "se_robust": Column("loading", "without normality"),
+            "se_clustered": Column("loading", "without normality, by school"),
+            "loading_fiml": Column("loading", "with full information, from all students"),
+            "se_fiml": Column("loading", "its standard error, without normality, by school where there are schools"),
+            "r_squared": Column("loading", "share of the variable's variance that its factors explain"),
+        },
+    ),
+    "confirmatory.factors": Table(
+        "What each factor with items explains of them, one row per model and factor.",
+        {
+            "model": _key("model"),
+            "factor": _key("factor"),
+            "factor_label": _text("factor as printed"),
+            "items": Column("count", "items that load on it"),
+            "omega": Column("loading", "composite reliability: its share of the variance of the sum of these items"),
+            "ave": Column(
+                "loading",
+                "average variance extracted: its mean share of these items' variances; none where they have two factors",
+            ),
+            "r_squared": Column("loading", "share of its variance that the factors above it explain"),
+        },
+    ),
+    "confirmatory.factor_correlations": Table(
+        "Correlations of factors, or of what factors above them leave, one row per model and pair.",
+        {
+            "model": _key("model"),
+            "factor_a": _key("factor"),
+            "factor_b": _key("factor"),
+            "factor_a_label": _text("factor as printed"),
+            "factor_b_label": _text("factor as printed"),
+            **_estimate("correlation", "loading", "correlation"),
+            "se": Column("loading", "its standard error, as if answers were normal and students independent"),
+            "se_robust": Column("loading", "without normality"),
+            "se_clustered": Column("loading", "without normality, by school"),
+            "htmt": Column("loading", "heterotrait-monotrait ratio of correlations (correlated dimensions only)"),
+        },
+    ),
+    "confirmatory.modification": Table(
+        "What each model leaves out: the largest modification indices.",
+        {
+            "model": _key("model"),
+            "rank": Column("count", "rank by index, 1 is largest", key=True, nullable=False),
+            "kind": Column("id", "cross_loading or residual_covariance"),
+            "variable": Column("id", "item"),
+            "other": Column("id", "factor or item"),
+            "variable_label": _text("item's wording"),
+            "other_label": _text("factor as printed or item's wording"),
+            "index": Column("statistic", "fall of chi_square if it were free, as if students were independent"),
+            "change": Column("statistic", "what its estimate would be"),
+            "change_standardised": Column("loading", "that as standardised loading or residual correlation"),
         },
     ),
     # ------------------------------------------------------------ groups

@@ -177,12 +177,13 @@ def test_stages_are_those_that_the_study_plans(survey):
         "reliability",
         "missing",
         "factors",
+        "confirmatory",
         "key_stages",
         "gender",
         "schools",
         "inspection",
     ]
-    survey.change(inspection=None, gender=None)
+    survey.change(inspection=None, gender=None, confirmatory={"models": []})
     assert survey.load().stages == ["describe", "reliability", "missing", "factors", "key_stages", "schools"]
 
 

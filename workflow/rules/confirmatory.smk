@@ -1,0 +1,18 @@
+rule confirmatory:
+    message:
+        "confirm the dimensions: fit of factor models, loadings with errors by school, what the models leave out"
+    input:
+        scores=f"{PROCESSED}/scores.parquet",
+        code=code("confirmatory"),
+    output:
+        *tables("confirmatory"),
+    params:
+        settings=settings("confirmatory", "columns", "resampling", "min_group"),
+        lock=LOCK,
+    log:
+        "logs/{study}/confirmatory.log",
+    benchmark:
+        "benchmarks/{study}/confirmatory.tsv"
+    shell:
+        "python scripts/confirmatory.py --study {wildcards.study} --processed data/processed/{wildcards.study}"
+        " --out results/{wildcards.study}/tables/confirmatory > {log} 2>&1"
