@@ -502,7 +502,7 @@ TABLES: dict[str, Table] = {
             "omega": Column("loading", "composite reliability: its share of the variance of the sum of these items"),
             "ave": Column(
                 "loading",
-                "average variance extracted: its mean share of these items' variances; none where they have two factors",
+                "average variance extracted from these items; none where they have two factors",
             ),
             "r_squared": Column("loading", "share of its variance that the factors above it explain"),
         },
