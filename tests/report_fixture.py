@@ -80,6 +80,8 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
     item_factors = [f"f{k + 1}" for k in range(study.factors.item_factors or 0)]
     schools = [f"S{k:02d}" for k in range(1, 5)]
     suggested = ("parallel_factors", "parallel_components", "map", "kaiser")
+    groups = [("key_stages", x.id) for x in (study.key_stages.levels if study.key_stages else [])]
+    groups += [("gender", x.id) for x in (study.gender.categories if study.gender else [])]
     keys: dict[str, list[tuple]] = {
         "clean.flow": [("test_status",), ("duplicates",)],
         "clean.ledger_summary": [("test_status", "status"), ("duplicates", "respondent")],
@@ -94,13 +96,19 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         "describe.contrasts": [(d,) for d in dims if any(x.role and x.dimension == d for x in i.items)],
         "reliability.alpha": [(d,) for d in [*dims, "all"]],
         "reliability.items": [(x.dimension, x.id) for x in i.items],
+        "reliability.groups": [(*g, s) for g, s in product(groups, [*dims, "all"])],
+        "reliability.equality": list(
+            product(dict.fromkeys(grouping for grouping, _ in groups), [*dims, "all"], ("hakstian_whalen", "clustered"))
+        ),
+        "reliability.schools": [(d,) for d in dims],
+        "reliability.error_by_band": list(product(dims, [*(b.id for b in i.bands), "all"])),
+        "polychoric.matrix": [("items",)],
         "missing.items": [(x,) for x in items],
         "missing.schools": [(x,) for x in schools] if study.columns.school else [],
         "missing.groups": [("group", x.id) for x in (study.key_stages.levels if study.key_stages else [])]
         + [("gender", x.id) for x in (study.gender.categories if study.gender else [])],
         "missing.mcar": [(d,) for d in [*dims, "all"]],
         "missing.sensitivity": [(d,) for d in dims],
-        "polychoric.matrix": [("items",)],
         "factors.adequacy": list(product(("dimensions", "items"), ("kmo", "bartlett", f"kmo:{dims[0]}"))),
         "factors.retention": list(product(("dimensions", "items"), (1, 2))),
         "factors.suggested": list(product(("dimensions", "items"), suggested)),

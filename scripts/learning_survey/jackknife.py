@@ -25,13 +25,16 @@ LOG_SCALE = (lambda x: np.log(1 - x), lambda y: 1 - np.exp(y))
 """For ``interval``: the scale log(1 - x), on which reliabilities are nearer to normal, and the way back."""
 
 
+def parts(count: int, seed: int) -> NDArray[np.int64]:
+    """For each of ``count`` clusters the part that is left out with it: itself, or one of ``MOST`` random groups."""
+    at = np.arange(count)
+    return at if count <= MOST else np.random.default_rng(seed).permutation(count) % MOST
+
+
 def coarse(moments: Moments, seed: int) -> Moments:
     """The moments in at most ``MOST`` clusters: as they are, or in random groups of clusters."""
     count = len(moments.clusters)
-    if count <= MOST:
-        return moments
-    group = np.random.default_rng(seed).permutation(count) % MOST
-    return moments.summed([f"{g:03d}" for g in group])
+    return moments if count <= MOST else moments.summed([f"{part:03d}" for part in parts(count, seed)])
 
 
 def leave_one_out(moments: Moments, seed: int) -> Pooled:

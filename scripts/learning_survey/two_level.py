@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import schools
-from learning_survey.jackknife import LOG_SCALE, coarse, interval
+from learning_survey.jackknife import LOG_SCALE, interval, parts
 from learning_survey.moments import Moments
 from learning_survey.omega import omega_raw
 from learning_survey.reliability import alpha
@@ -70,14 +70,19 @@ def estimates(moments: Moments, level: float, seed: int) -> dict[str, Estimate]:
     than chance makes them, and there is nothing to be consistent about. NaN too where covariances between schools pass
     what their variances allow, so that alpha would pass one.
     """
-    found, few = levels(moments), coarse(moments, seed)
-    again = levels(few, 1.0 - np.eye(len(few.clusters)))
+    found, again = levels(moments), levels(moments, _without_each(len(moments.clusters), seed))
     result = {}
     for where in ("within", "between"):
         C, drawn = getattr(found, where), getattr(again, where)
         for name, of in (("alpha", _alpha), ("omega", omega_raw)):
             result[f"{name}_{where}"] = _estimate(of(C), of(drawn), level)
     return result
+
+
+def _without_each(count: int, seed: int) -> Array:
+    """Weights (R, G) of samples that each lack one school, or one part of many schools."""
+    part = parts(count, seed)
+    return (part != np.arange(part.max(initial=-1) + 1)[:, None]).astype(float)
 
 
 def _alpha(C: Array) -> Array:
@@ -100,9 +105,9 @@ def school_means(scores: Moments, level: float, seed: int) -> tuple[schools.Comp
     """
     sums = _sums(scores)
     found = schools.components(sums)
-    few = _sums(coarse(scores, seed))
+    keep = _without_each(len(sums.n), seed)
     with np.errstate(all="ignore"):
-        between, within, _ = schools.mean_squares(few.without_each())
+        between, within, _ = schools.mean_squares(schools.Sums(keep * sums.n, keep * sums.s, keep * sums.q))
         icc2 = _estimate(np.asarray(found.icc2), 1 - within / between, level)
     return found, schools.icc1_interval(sums, level), icc2
 

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 from golden_values import golden
 
-from learning_survey import two_level
+from learning_survey import jackknife, two_level
 from learning_survey.moments import Moments
 from learning_survey.reliability import standardised
 
@@ -78,6 +78,20 @@ def test_schools_that_do_not_differ_have_no_reliability_between_them():
     found = two_level.estimates(Moments.of(x, list("abcd"), at.astype(str)), 0.95, 1)
     assert np.isnan(found["alpha_between"].value) and np.isnan(found["omega_between"].value)
     assert found["alpha_within"].low < found["alpha_within"].value
+
+
+def test_many_schools_are_left_out_in_parts_and_stay_schools(monkeypatch):
+    rng = np.random.default_rng(6)
+    at = np.repeat(np.arange(600), 6)
+    x = (0.5 * rng.normal(size=(600, 1)) + 0.3 * rng.normal(size=(600, 3)))[at]
+    x = x + rng.normal(size=(len(at), 1)) + rng.normal(size=(len(at), 3))
+    m = Moments.of(x, list("abc"), np.char.zfill(at.astype(str), 3))
+    in_parts = two_level.estimates(m, 0.95, 1) | {"icc2": two_level.school_means(m.select(["a"]), 0.95, 1)[2]}
+    monkeypatch.setattr(jackknife, "MOST", 1000)
+    alone = two_level.estimates(m, 0.95, 1) | {"icc2": two_level.school_means(m.select(["a"]), 0.95, 1)[2]}
+    for name, e in alone.items():
+        assert in_parts[name].value == e.value
+        assert (in_parts[name].high - in_parts[name].low) == pytest.approx(e.high - e.low, rel=0.25)
 
 
 def test_one_school_and_none():
