@@ -124,6 +124,12 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         "factors.communalities": [("dimensions", d) for d in dims],
         "factors.congruence": [("dimensions", f) for f in factors] if study.published else [],
     }
+    if study.confirmatory.models:
+        keys["confirmatory.fit"] = list(product(study.confirmatory.models, ("ml", "mlr_clustered")))
+        keys["confirmatory.loadings"] = [("correlated", x.id, x.dimension) for x in i.items]
+        keys["confirmatory.factors"] = [("correlated", d) for d in dims]
+        keys["confirmatory.factor_correlations"] = [("correlated", a, b) for a, b in combinations(dims, 2)]
+        keys["confirmatory.modification"] = [("correlated", 1), ("correlated", 2)]
     if study.key_stages:
         keys |= _group_keys("key_stages", dims, [x.id for x in study.key_stages.levels])
     if study.gender:
