@@ -187,7 +187,7 @@ class TestSchools:
         np.testing.assert_allclose(other.vcov[:q, :q], one.vcov, rtol=1e-6, atol=1e-12)
 
     def test_a_school_each_is_errors_by_row(self) -> None:
-        found, _ = self.found(build.correlated(SHORT | {f: SYN2K[f] for f in SYN2K if f not in SHORT}))
+        found, _ = self.found(build.correlated(SYN2K))
         own = cfa_robust.Clusters.of(self.x, np.arange(len(self.x)).astype(str))
         by_cluster, by_row = cfa_robust.by_cluster(found, [own]), cfa_robust.by_row(found, [self.x])
         n = len(self.x)

@@ -1,6 +1,6 @@
 rule confirmatory:
     message:
-        "confirm the dimensions: fit of factor models, loadings with errors by school, what the models leave out"
+        "fit factor models of the items: how well they fit, with which loadings, and what they leave out"
     input:
         scores=f"{PROCESSED}/scores.parquet",
         code=code("confirmatory"),
