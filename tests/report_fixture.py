@@ -102,7 +102,6 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         ),
         "reliability.schools": [(d,) for d in dims],
         "reliability.error_by_band": list(product(dims, [*(b.id for b in i.bands), "all"])),
-        "polychoric.matrix": [("items",)],
         "missing.items": [(x,) for x in items],
         "missing.schools": [(x,) for x in schools] if study.columns.school else [],
         "missing.groups": [("group", x.id) for x in (study.key_stages.levels if study.key_stages else [])]

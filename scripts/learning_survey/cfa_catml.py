@@ -31,8 +31,8 @@ def robust_indices(fit: Fit) -> Indices:
     first, second = pair_index(p)
     chi2, chi2_base, df_base, spread_base = 0.0, 0.0, 0, 0.0
     E, groups = np.zeros((q, q)), []
-    for s, (values, D) in zip(fit.samples, implied(fit.model, fit.samples, fit.x), strict=True):
-        R, P = square(s.r, p), square(values[len(s.tau) :], p)
+    for s, found in zip(fit.samples, implied(fit.model, fit.samples, fit.x), strict=True):
+        R, P, D = square(s.r, p), square(found.values[len(s.tau) :], p), found.by_all(q)
         if np.linalg.eigvalsh(R)[0] < 1e-8 or np.linalg.eigvalsh(P)[0] < 1e-8 or not fit.identified:
             return UNTESTED
         w, own, weight = np.linalg.inv(P), slice(len(s.tau), None), s.n / fit.n * s.weights

@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +143,7 @@ class Fit:
         """Root mean square of residual correlations, the diagonal counted in (p(p+1)/2 of them); groups by size."""
         p, total = len(self.model.items), 0.0
         for s, at in zip(self.samples, implied(self.model, self.samples, self.x), strict=True):
-            residual = (s.values - at[0])[len(s.tau) :]
+            residual = (s.values - at.values)[len(s.tau) :]
             total += s.n / self.n * np.sqrt((residual**2).sum() / (p * (p + 1) / 2))
         return float(total)
 
@@ -161,6 +162,23 @@ class Baseline:
     chi2: float
     df: int
     scaled: float
+
+
+class Implied(NamedTuple):
+    """A group's implied thresholds and correlations (m,) and their ``slopes`` (m, u) by the parameters ``used`` (u,).
+
+    A group of several uses few of the model's parameters: what does not concern it costs nothing.
+    """
+
+    values: Array
+    slopes: Array
+    used: NDArray[np.int64]
+
+    def by_all(self, size: int) -> Array:
+        """The slopes by all ``size`` parameters of the model (m, size)."""
+        full = np.zeros((len(self.values), size))
+        full[:, self.used] = self.slopes
+        return full
 
 
 def sample(fit: Polychoric, x: NDArray[np.int8]) -> Sample:
@@ -184,12 +202,12 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
         for share, s, found in zip(shares, samples, implied(model, samples, at), strict=True):
             if found is None:
                 return None
-            expected, D = found
+            expected, D, used = found
             weighted = share * s.weights
             gap = s.values - expected
             value += (weighted * gap**2).sum() / 2
-            gradient -= D.T @ (weighted * gap)
-            information += D.T @ (weighted[:, None] * D)
+            gradient[used] -= D.T @ (weighted * gap)
+            information[np.ix_(used, used)] += D.T @ (weighted[:, None] * D)
         return value, gradient, information
 
     x, converged, steps = scored(x, objective)
@@ -225,27 +243,28 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
     n, q = sum(s.n for s in samples), len(x)
     E, B, C = (np.zeros((q, q)) for _ in range(3))
     chi2, trace, squared, count = 0.0, 0.0, 0.0, 0
-    clusters: list[tuple[Array, Array]] = []
-    for s, (expected, D) in zip(samples, implied(model, samples, x), strict=True):
+    clusters: list[tuple[Array, Array, NDArray[np.int64]]] = []
+    for s, (expected, D, used) in zip(samples, implied(model, samples, x), strict=True):
         share, w = s.n / n, s.weights
         WD = w[:, None] * D
         H = s.gamma @ WD
-        E += share * D.T @ WD
-        B += share * WD.T @ H
-        C += share * H.T @ (w[:, None] * H)
+        at = np.ix_(used, used)
+        E[at] += share * D.T @ WD
+        B[at] += share * WD.T @ H
+        C[at] += share * H.T @ (w[:, None] * H)
         chi2 += (s.n - 1) * float((w * (s.values - expected) ** 2).sum())
         trace += float((w * np.diag(s.gamma)).sum())
         squared += float(w @ s.gamma**2 @ w)
         count += len(w)
         if s.parts is not None:
-            clusters.append((s.parts**2 @ w, np.sqrt(share) * s.parts @ WD))
+            clusters.append((s.parts**2 @ w, np.sqrt(share) * s.parts @ WD, used))
     identified = full_rank(E)
     bread = inverse(E, identified)
     df = count - q
     moved = bread @ B
     trace -= float(np.trace(moved))
     squared += float(-2 * np.sum(bread * C) + np.sum(moved * moved.T))
-    own = sum(((whole - np.sum(y @ bread * y, axis=1)) ** 2).sum() for whole, y in clusters)
+    own = sum(((whole - np.sum(y @ bread[np.ix_(used, used)] * y, axis=1)) ** 2).sum() for whole, y, used in clusters)
     squared = _without_own(squared, float(own), samples)
     a = np.sqrt(df / squared) if df > 0 and squared > 0 else np.nan
     return Fit(
@@ -269,9 +288,9 @@ def _without_own(squared: float, own: float, samples: Sequence[Sample]) -> float
     return (squared - own) * (count - 1) / count if count else squared
 
 
-def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Array, Array] | None]:
-    """Each group's implied thresholds and correlations (m,) and their derivatives (m, q); None where impossible."""
-    found: list[tuple[Array, Array] | None] = []
+def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[Implied | None]:
+    """What parameters ``x`` (q,) imply for each group; None where that is impossible."""
+    found: list[Implied | None] = []
     first, second = pair_index(len(model.items))
     for s, own, at in zip(samples, model.matrices(x), model.implied(x), strict=True):
         sigma, places = at.sigma, at.places
@@ -288,7 +307,8 @@ def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[tuple[Arr
         on_sigma = at.u[first] * at.v[second] + at.v[first] * at.u[second]
         r = i * j * on_sigma + common * (slope[first] * j + i * slope[second])
         values = np.concatenate([delta[s.item] * above, (i * j * common)[:, 0]])
-        found.append((values, np.concatenate([tau, r]) @ selection(places.parameter, len(x))))
+        used, local = np.unique(places.parameter, return_inverse=True)
+        found.append(Implied(values, np.concatenate([tau, r]) @ selection(local, len(used)), used))
     return found
 
 

@@ -35,7 +35,8 @@ def would_run(folder: Path) -> set[str]:
     return set(re.findall(r"^\[ *\d+ of \d+\]  (\w+)", run.stderr, re.M))
 
 
-ANALYSES = {"describe", "reliability", "missing", "polychoric", "factors", "confirmatory", "invariance", "key_stages", "gender"}
+ANALYSES = {"describe", "reliability", "missing", "polychoric", "factors", "confirmatory", "invariance"}
+ANALYSES |= {"key_stages", "gender"}
 WRITING = {"figures", "values", "report", "audit"}
 AFTER = {
     "ingest": {"clean", "score", "audit"} | ANALYSES | WRITING,

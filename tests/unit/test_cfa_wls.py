@@ -131,8 +131,8 @@ def test_derivatives_are_those_of_the_implied_moments(parameterization):
     step = 1e-6
     for k in range(len(x)):
         ends = [cfa_wls.implied(model, samples, x + s * step * np.eye(len(x))[k]) for s in (1, -1)]
-        for (_, D), (high, _), (low, _) in zip(cfa_wls.implied(model, samples, x), *ends, strict=True):
-            close(D[:, k], (high - low) / (2 * step), 1e-8)
+        for at, high, low in zip(cfa_wls.implied(model, samples, x), *ends, strict=True):
+            close(at.by_all(len(x))[:, k], (high.values - low.values) / (2 * step), 1e-8)
 
 
 def test_both_parameterizations_are_the_same_model():
