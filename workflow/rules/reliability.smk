@@ -11,7 +11,7 @@ rule reliability:
     output:
         *tables("reliability"),
     params:
-        settings=settings("resampling", "min_group"),
+        settings=settings("key_stages", "gender", "schools", "resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/reliability.log",
