@@ -25,7 +25,7 @@ from learning_survey.schemas import TABLES
 ROOT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
 TYPICAL = {"count": 400, "mean": 3.0, "share": 0.4, "points": 50.0, "alpha": 0.8, "loading": 0.3, "effect": 0.2}
-TYPICAL |= {"statistic": 2.5, "p": 0.03, "variance": 0.5, "ratio": 1.9, "distance": 0.008}
+TYPICAL |= {"statistic": 2.5, "p": 0.03, "variance": 0.5, "ratio": 1.9, "distance": 0.008, "fit": 0.95}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="30"><rect width="60" height="30"/></svg>'
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
@@ -129,6 +129,15 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         keys["confirmatory.factors"] = [("correlated", d) for d in dims]
         keys["confirmatory.factor_correlations"] = [("correlated", a, b) for a, b in combinations(dims, 2)]
         keys["confirmatory.modification"] = [("correlated", 1), ("correlated", 2)]
+    kinds = {"group": study.key_stages and study.key_stages.levels, "gender": study.gender and study.gender.categories}
+    if "invariance" in study.stages:
+        members = {k: [x.id for x in own] for k, own in kinds.items() if own}
+        keys["invariance.verdicts"] = [(k,) for k in members]
+        keys["invariance.groups"] = [(k, g) for k, own in members.items() for g in own]
+        levels = ("configural", "metric", "scalar", "strict", "partial")
+        keys["invariance.fit"] = list(product(members, ("continuous",), levels))
+        keys["invariance.items"] = list(product(members, items))
+        keys["invariance.latent_means"] = [(k, d, g) for k, own in members.items() for d in dims for g in own[1:]]
     if study.key_stages:
         keys |= _group_keys("key_stages", dims, [x.id for x in study.key_stages.levels])
     if study.gender:
@@ -174,11 +183,13 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
             continue
         if about.unit in ("id", "text"):
             row[column] = {
-                "dimension": next((x.dimension for x in i.items if x.id == key[0]), None),
+                "dimension": next((x.dimension for x in i.items if x.id in key), None),
                 "wording": words.get(key[0]),
                 "text": "1,234",
                 "action": "drop" if name == "clean.careless" else "drop_row",
                 "rating": "Good",
+                "outcome": "partial",
+                "why": "items work differently",
                 "school": "S01",
                 "top_school": "S01",
                 "bottom_school": "S04",

@@ -411,7 +411,9 @@ class ConfirmatoryPlan(Strict):
 class InvariancePlan(Strict):
     """Measurement invariance across groups: which groups, and from where a change counts."""
 
-    groupings: list[Literal["group", "gender"]] = ["group", "gender"]
+    groupings: list[Literal["group", "gender"]] = Field(
+        default=["group", "gender"], description="group is the ordered one (key stage); an empty list: none is examined"
+    )
     ordinal: bool = Field(default=True, description="also for ordinal items, by weighted least squares")
     min_students: int = Field(default=200, ge=10, description="complete rows that a group must have")
     cfi: float = Field(default=0.010, gt=0, description="fall that counts: Chen (2007)")
@@ -484,7 +486,7 @@ class Study(Strict):
     clean: Cleaning = Cleaning()
     factors: FactorPlan = FactorPlan()
     confirmatory: ConfirmatoryPlan = ConfirmatoryPlan()
-    invariance: InvariancePlan | None = Field(default=InvariancePlan(), description="null: not examined")
+    invariance: InvariancePlan = InvariancePlan()
     schools: SchoolPlan | None = None
     inspection: InspectionPlan | None = None
     resampling: Resampling = Resampling()
@@ -556,7 +558,8 @@ class Study(Strict):
         """The analyses that apply to this study, in the order of the report."""
         optional = {
             "confirmatory": self.confirmatory.models,
-            "invariance": self.invariance and (self.key_stages or self.gender),
+            "invariance": ("group" in self.invariance.groupings and self.key_stages)
+            or ("gender" in self.invariance.groupings and self.gender),
             "key_stages": self.key_stages,
             "gender": self.gender,
             "schools": self.schools,

@@ -12,7 +12,7 @@ SHOWN = ("configural", "metric", "scalar", "partial", "strict")
 def reliability_more(s: Source) -> str | None:
     """Other coefficients of each dimension than alpha, and how well schools' means are told apart."""
     table, schools = "reliability.alpha", "reliability.schools"
-    rows = []
+    rows, apart = [], bool(s.study.columns.school)
     for r in s.rows(table):
         between = s.one(schools, dimension=r["scale"])
         error = s.one("reliability.error_by_band", dimension=r["scale"], band="all")
@@ -20,31 +20,46 @@ def reliability_more(s: Source) -> str | None:
             [
                 escaped(r["label"] or r["scale"]),
                 *(s.cell(table, r, c) for c in ("alpha_ordinal", "omega_categorical", "lambda6", "omega_hierarchical")),
-                s.cell(schools, between, "icc2") if between else NOTHING,
+                *([s.cell(schools, between, "icc2") if between else NOTHING] if apart else []),
                 s.cell("reliability.error_by_band", error, "sem") if error else NOTHING,
             ]
         )
-    header = ["Scale", "Ordinal alpha", "Categorical omega", "Lambda 6", "Omega hier.", "School means", "Error"]
+    header = ["Scale", "Ordinal alpha", "Categorical omega", "Lambda 6", "Omega hier."]
+    header += ["School means"] if apart else []
     caption = (
-        "Other coefficients of reliability. Omega hierarchical is what one general factor accounts for; the column"
-        " of school means is the reliability of a school's mean, ICC(2); the error is the standard error of"
-        " measurement, in points of the scale."
+        "Other coefficients of reliability. Omega hierarchical is the share of a score's variance that the general"
+        f" factor of all items accounts for;{' the column of school means is the reliability of a mean, ICC(2);' * apart}"
+        " the error is the standard error of measurement, in points of the scale."
     )
-    return pipe(header, "lrrrrrr", rows, caption, "reliability-more") if rows else None
+    return pipe([*header, "Error"], "lrrrr" + "r" * apart + "r", rows, caption, "reliability-more") if rows else None
 
 
-def reliability_groups(s: Source) -> str | None:
-    """Alpha of each scale in each group of students."""
+def reliability_key_stages(s: Source) -> str | None:
+    """Alpha of each scale in each ordered group."""
+    levels = s.study.key_stages.levels if s.study.key_stages else []
+    return _alphas(s, "key_stages", {level.id: level.label for level in levels})
+
+
+def reliability_gender(s: Source) -> str | None:
+    """Alpha of each scale for each gender."""
+    categories = s.study.gender.categories if s.study.gender else []
+    return _alphas(s, "gender", {c.id: c.label for c in categories})
+
+
+def _alphas(s: Source, grouping: str, groups: dict[str, str]) -> str | None:
     table = "reliability.groups"
-    groups = list(dict.fromkeys((r["grouping"], r["group"], r["group_label"]) for r in s.rows(table)))
-    if not groups or len(groups) > WIDEST + 2:
+    if not s.rows(table, grouping=grouping) or not 2 <= len(groups) <= WIDEST:
         return None
-    header = ["Scale", *(_short(label or group) for _, group, label in groups)]
     rows = []
     for r in s.rows("reliability.alpha"):
-        cells = [s.one(table, grouping=kind, group=group, scale=r["scale"]) for kind, group, _ in groups]
-        rows.append([escaped(r["label"] or r["scale"]), *(s.cell(table, c, "alpha") for c in cells)])
-    return pipe(header, "l" + "r" * len(groups), rows, "Alpha by group.", "reliability-groups")
+        cells = [s.one(table, grouping=grouping, group=g, scale=r["scale"]) for g in groups]
+        rows.append(
+            [escaped(r["label"] or r["scale"]), *(s.cell(table, c, "alpha", interval=len(groups) < 4) for c in cells)]
+        )
+    intervals = f" {interval_note(s)}" if len(groups) < 4 else ""
+    header = ["Scale", *(_short(label) for label in groups.values())]
+    name = f"reliability-{grouping.replace('_', '-')}"
+    return pipe(header, "l" + "r" * len(groups), rows, f"Alpha by group.{intervals}", name)
 
 
 def confirmatory(s: Source) -> str | None:

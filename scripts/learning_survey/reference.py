@@ -19,6 +19,7 @@ UNITS = {
     "alpha": "a reliability, at most 1",
     "loading": "a loading or a correlation",
     "effect": "in standard deviations",
+    "fit": "an index of fit, or a change in one",
     "distance": "a difference without its sign, or a root mean square of differences",
     "statistic": "a number without a unit, or with the unit that its row states",
     "p": "a probability",

@@ -105,6 +105,7 @@ def about(study: Loaded, scorecard: list[Row], tables: set[str]) -> dict[str, An
         "stages": {hyphened(stage): stage in study.stages for stage in STAGES},
         "has": {
             "schools": study.columns.school is not None,
+            "groups": bool(study.key_stages or study.gender),
             "reversed": bool(study.instrument.reversed_ids),
             "item-factors": study.factors.item_factors is not None,
             "strong-culture": bool(study.schools and study.schools.strong_culture),

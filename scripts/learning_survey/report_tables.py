@@ -16,7 +16,8 @@ from learning_survey.measurement_tables import (
     invariance,
     invariance_items,
     latent_means,
-    reliability_groups,
+    reliability_gender,
+    reliability_key_stages,
     reliability_more,
 )
 from learning_survey.missing_tables import missing_groups, missing_treatments
@@ -39,7 +40,8 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         instrument,
         reliability,
         reliability_more,
-        reliability_groups,
+        reliability_key_stages,
+        reliability_gender,
         confirmatory,
         invariance,
         invariance_items,

@@ -210,6 +210,7 @@ def _rotation(plan: FactorPlan) -> str:
 def study_values(study: Loaded) -> Values:
     """What the configuration says, by name: ``study.<fact>`` and ``instrument.<fact>``."""
     instrument, plan = study.instrument, study.factors
+    compared = study.invariance
     config = f"config/studies/{study.id}.yaml"
     high = [b.label for b in instrument.bands if b.high]
     labels = [instrument.response.labels[c][0] for c in instrument.response.codes]
@@ -235,6 +236,8 @@ def study_values(study: Loaded) -> Values:
         "starts": plan.starts,
         "parallel_draws": plan.parallel_draws,
         "parallel_quantile": (plan.parallel_quantile, f"{plan.parallel_quantile:.0%}"),
+        "min_cfi": (compared.min_cfi, text_of(compared.min_cfi, "loading")),
+        "max_rmsea": (compared.max_rmsea, text_of(compared.max_rmsea, "loading")),
         "group_label": study.key_stages and study.key_stages.label,
         "groups": study.key_stages and joined(level.label for level in study.key_stages.levels),
         "genders": study.gender and joined(c.label for c in study.gender.categories),

@@ -185,7 +185,7 @@ def test_stages_are_those_that_the_study_plans(survey):
         "schools",
         "inspection",
     ]
-    survey.change(inspection=None, gender=None, confirmatory={"models": []})
+    survey.change(inspection=None, gender=None, confirmatory={"models": []}, invariance={"groupings": []})
     without = ["describe", "reliability", "missing", "polychoric", "factors", "key_stages", "schools"]
     assert survey.load().stages == without
 
