@@ -28,7 +28,7 @@ def reliability_more(s: Source) -> str | None:
     header += ["School means"] if apart else []
     caption = (
         "Other coefficients of reliability. Omega hierarchical is the share of a score's variance that the general"
-        f" factor of all items accounts for;{' the column of school means is the reliability of a mean, ICC(2);' * apart}"
+        f" factor of all items accounts for;{' school means are as reliable as their ICC(2);' * apart}"
         " the error is the standard error of measurement, in points of the scale."
     )
     return pipe([*header, "Error"], "lrrrr" + "r" * apart + "r", rows, caption, "reliability-more") if rows else None
