@@ -177,7 +177,7 @@ def test_an_error_that_is_not_of_the_disk_stays_what_it_is(tmp_path):
     with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt") as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
-    with pytest.raises(SurveyError, match="^a.csv: odd$"), replacing(tmp_path / "a.txt"):
+    with pytest.raises(SurveyError, match=r"^a\.csv: odd$"), replacing(tmp_path / "a.txt"):
         raise SurveyError("odd", where="a.csv")
     assert not list(tmp_path.iterdir())
 
