@@ -112,6 +112,12 @@ class Generated:
             return [one, texts, [f'{{"ImportId":"{c}"}}' for c in order]]
         return [one]
 
+    def column(self, item: str, order: list[str]) -> str:
+        """What the column of an item is called where the file of ``order`` is read as text."""
+        names = self.header(order)
+        at = order.index(item)
+        return f"{STEM} [{names[1][at]}]" if self.convention.startswith("two_rows") else names[0][at]
+
     def header_rows(self, way: Way) -> int:
         return 1 if way.typed else {"two_rows": 2, "two_rows_repeated": 2, "three_rows": 3}.get(self.convention, 1)
 
