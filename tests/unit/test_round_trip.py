@@ -42,6 +42,11 @@ def test_answers_survive_every_format(tmp_path_factory, survey, data):
         k + 1 + survey.header_rows(w) for w, rows in zip(drawn, survey.rows, strict=True) for k in range(len(rows))
     ]
     assert frame["line"].to_list() == wanted
+    sites = [row.get("site") for rows in survey.rows for row in rows]
+    assert len(set(zip(sites, frame["school"], strict=True))) == len(set(sites)) == frame["school"].n_unique()
+    for path in (p for folder in ("out", "tables") for p in (root / folder).iterdir()):
+        said = pl.read_parquet(path).write_csv() if path.suffix == ".parquet" else path.read_text(encoding="utf-8")
+        assert "planted" not in said and "example.org" not in said
     found = dict(pl.read_csv(root / "tables" / "files.csv").select("file", "encoding").rows())
     label = file_labels.read(root / "out" / file_labels.FILE)
     for k, way in enumerate(drawn):
