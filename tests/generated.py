@@ -1,10 +1,10 @@
 """Generated studies and exports for property tests: what was answered is known, and so is every way it was written.
 
 ``surveys()`` draws a ``Generated``: an instrument (2 to 11 points, labels in many scripts or numbers, reversed items,
-one or two sets of labels, one or two labels to a code, each spelt in many ways), a study (columns by id, wording, pattern
-or question; missing values; a column that one file lacks; schools and their register; free text and other columns that
-could tell who wrote them) and answers. ``ways()`` draws a ``Way`` to write a file. ``Generated.write`` makes a project of
-both.
+one or two sets of labels, one or two labels to a code, each spelt in many ways), a study (columns by id, wording,
+pattern or question; missing values; a column that one file lacks; schools and their register; free text and other
+columns that could tell who wrote them) and answers. ``ways()`` draws a ``Way`` to write a file. ``Generated.write``
+makes a project of both.
 """
 
 from __future__ import annotations
