@@ -209,8 +209,11 @@ class Generated:
     def meanings(self, scale: str | None) -> dict[int, list[str]]:
         return {self.first + k: labels for k, labels in enumerate(self.labels[scale])}
 
+    def cells(self, order: list[str], rows: list[dict[str, str]]) -> list[list[str]]:
+        return [[row.get(column, "") for column in order] for row in rows]
+
     def file(self, path: Path, order: list[str], rows: list[dict[str, str]], way: Way) -> None:
-        cells = [[row.get(column, "") for column in order] for row in rows]
+        cells = self.cells(order, rows)
         table = [*self.header(order), *cells]
         if way.kind == "csv":
             path.write_bytes(encoded(text(table, way), way.codec))
