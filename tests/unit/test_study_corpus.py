@@ -56,6 +56,9 @@ def test_a_study_comes_out_as_it_is_written_down(tmp_path, name):
         kept = kept.with_columns(school=(pl.col("school") != kept["school"][0]).cast(pl.Int8))
     assert rows(kept.select("file", "line", *expected["clean"]["columns"])) == expected["clean"]["rows"]
     flags = pl.read_parquet(out / "flags.parquet")
+    for path in (p for folder in (out, tmp_path / "tables") for p in folder.iterdir()):
+        said = pl.read_parquet(path).write_csv() if path.suffix == ".parquet" else path.read_text(encoding="utf-8")
+        assert not any(text in said for text in expected.get("absent", [])), path
     for index, lines in expected.get("flags", {}).items():
         assert flags.filter(f"flag_{index}")["line"].to_list() == lines, index
 

@@ -4,8 +4,9 @@
 
 A folder holds its exports, ``study.yaml`` and ``instrument.yaml``, and ``expected.json`` with what comes out: ``codes``
 as ingested (file, line, one code per item), ``clean`` (file, line and the named columns of the kept rows), ``ledger``
-(file, line, column, raw value, rule, action), ``flags`` (the lines that an index of careless responding flags), or the
-``error``. Everything expected is written down here, from what went in; nothing is read back.
+(file, line, column, raw value, rule, action), ``flags`` (the lines that an index of careless responding flags),
+``absent`` (texts that no file may hold), or the ``error``. Everything expected is written down here, from what went in;
+nothing is read back.
 """
 
 from __future__ import annotations
@@ -195,6 +196,42 @@ def several_files() -> None:
 # ---------------------------------------------------------------- cleaning
 
 
+def identifiers() -> None:
+    """Columns that tell who wrote: listed to be dropped, in nobody's list, and in place of an answer."""
+    planted = {
+        "Your full name": "Planted Person",
+        "E-mail": "planted@example.org",
+        "IP Address": "192.0.2.17",
+        "Location": "51.50010, -0.12620",
+        "Mobile": "07700 900123",
+        "Anything else?": "My planted aunt says; it is fine",
+    }
+    header = ["id", *planted, *ITEMS]
+    rows = [["r1", *planted.values(), *MIXED], ["r2", *planted.values(), *MIXED]]
+    case(
+        "identifiers_dropped",
+        {"answers.csv": [header, *rows]},
+        {
+            "codes": lined([[3, 1, 2, 3]] * 2),
+            "clean": {"columns": [], "rows": lined([[]] * 2)},
+            "ledger": [],
+            "absent": list(planted.values()),
+        },
+        columns={"identifiers": list(planted)},
+        clean=DROP_NOTHING,
+    )
+    case(
+        "columns_in_no_list",
+        {"answers.csv": [[*header, "wave"], *([*row, "1"] for row in rows)]},
+        {"error": "unknown columns", "file": "answers.csv"},
+    )
+    case(
+        "identifier_for_an_answer",
+        {"answers.csv": [["id", *ITEMS], ["r1", *MIXED], ["r2", A, "planted@example.org", A, A]]},
+        {"error": "the column of item 'q2' holds a direct identifier (e-mail address)", "file": "answers.csv, line 3"},
+    )
+
+
 def consent_and_previews() -> None:
     rows = [
         ["r1", "Yes", "complete", *MIXED],
@@ -356,6 +393,7 @@ def main(folder: Path) -> None:
         labels_and_codes,
         matrices,
         several_files,
+        identifiers,
         consent_and_previews,
         repeated,
         careless,
