@@ -1,13 +1,16 @@
 """Generated studies and exports for property tests: what was answered is known, and so is every way it was written.
 
 ``surveys()`` draws a ``Generated``: an instrument (2 to 11 points, labels in many scripts or numbers, reversed items,
-one or two sets of labels), a study (columns by id, wording, pattern or question; missing values; a column that one file
-lacks) and answers. ``ways()`` draws a ``Way`` to write a file. ``Generated.write`` makes a project of both.
+one or two sets of labels, one or two labels to a code, each spelt in many ways), a study (columns by id, wording,
+pattern or question; missing values; a column that one file lacks; schools and their register; free text and other
+columns that could tell who wrote them) and answers. ``ways()`` draws a ``Way`` to write a file. ``Generated.write``
+makes a project of both.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from conftest import ROOT
 from hypothesis import strategies as st
 
 from learning_survey.config import Loaded, load_study
+from learning_survey.labels import normalised
 
 _spec = importlib.util.spec_from_file_location("make", ROOT / "tests" / "data" / "exports" / "make.py")
 make = importlib.util.module_from_spec(_spec)
@@ -31,7 +35,18 @@ NUMBERS = ["alpha", "bravo", "cymbal", "delta", "echo", "foxtrot", "golf", "hote
 WESTERN = ["Très d’accord", "I don't know,", "Stimme zu;", 'say "yes"', "Größe", "two\nlines", "años |", "100 %:", "é"]
 ANYWHERE = [*WESTERN, "są może", "да, нет", "同意", "Ναι", "katılıyorum", "👍 e\u0301", "“x” – y"]
 STEM = "How do you feel, on the whole?"
-FIELDS = {"respondent": "rid", "age": "years", "gender": "sex"}
+FIELDS = {"respondent": "rid", "school": "site", "age": "years", "gender": "sex"}
+SITES = ["S1", "Été", "St. John's"]
+IDENTIFIERS = {"mail": "person{}@example.org", "said": "“planted {}”, it\nsays; twice\t|"}
+SPELLINGS = [
+    str,
+    lambda text: text if "ı" in text else text.upper(),  # its capital is that of i in most languages
+    str.title,
+    lambda text: f"  {text.replace(' ', '   ')} ",
+    lambda text: f"{text}!",
+    lambda text: text.replace("’", "'"),
+    lambda text: unicodedata.normalize("NFD", text),  # last: no one-byte encoding has its accents
+]
 GENDERS = {"boys": "Boy", "girls": "Girl"}
 CODECS = {
     "utf-8": "UTF-8",
@@ -71,7 +86,7 @@ class Generated:
 
     points: int
     first: int  # the lowest code
-    labels: dict[str | None, list[str]]  # by response scale
+    labels: dict[str | None, list[list[str]]]  # those of each code, by response scale
     items: list[dict[str, Any]]
     convention: str
     orders: list[list[str]]  # columns of each file
@@ -112,6 +127,12 @@ class Generated:
             return [one, texts, [f'{{"ImportId":"{c}"}}' for c in order]]
         return [one]
 
+    def column(self, item: str, order: list[str]) -> str:
+        """What the column of an item is called where the file of ``order`` is read as text."""
+        names = self.header(order)
+        at = order.index(item)
+        return f"{STEM} [{names[1][at]}]" if self.convention.startswith("two_rows") else names[0][at]
+
     def header_rows(self, way: Way) -> int:
         return 1 if way.typed else {"two_rows": 2, "two_rows_repeated": 2, "three_rows": 3}.get(self.convention, 1)
 
@@ -135,7 +156,8 @@ class Generated:
         says = {key: value for key, value in says.items() if value}
         if self.convention.startswith("two_rows"):
             says["header"] = "two_rows"
-        columns = {f: name for f, name in FIELDS.items() if any(name in order for order in self.orders)}
+        given = {name for order in self.orders for name in order}
+        columns = {f: name for f, name in FIELDS.items() if name in given}
         study = {
             "id": "gen",
             "title": "Generated",
@@ -151,13 +173,17 @@ class Generated:
                 **says,
                 **exports,
             },
-            "columns": {**columns, "items": items},
+            "columns": {**columns, "items": items, "identifiers": sorted(given & IDENTIFIERS.keys())},
             **self.study,
         }
         if "gender" in columns:
             study["gender"] = {
                 "categories": [{"id": k, "label": k, "values": [v, v.upper() + "!"]} for k, v in GENDERS.items()]
             }
+        if "school" in columns:
+            study["register"] = {"file": "data/raw/gen/schools.csv"}
+            lines = ["school_id,phase,country,ofsted_rating", *(f"{site},all,Wales," for site in SITES)]
+            (root / "data" / "raw" / "gen" / "schools.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
         codes = list(range(self.first, self.first + self.points))
         scales = {name: {"codes": codes, "labels": self.meanings(name)} for name in self.labels}
         instrument = {
@@ -181,10 +207,13 @@ class Generated:
         return load_study("gen", root)
 
     def meanings(self, scale: str | None) -> dict[int, list[str]]:
-        return {self.first + k: [label] for k, label in enumerate(self.labels[scale])}
+        return {self.first + k: labels for k, labels in enumerate(self.labels[scale])}
+
+    def cells(self, order: list[str], rows: list[dict[str, str]]) -> list[list[str]]:
+        return [[row.get(column, "") for column in order] for row in rows]
 
     def file(self, path: Path, order: list[str], rows: list[dict[str, str]], way: Way) -> None:
-        cells = [[row.get(column, "") for column in order] for row in rows]
+        cells = self.cells(order, rows)
         table = [*self.header(order), *cells]
         if way.kind == "csv":
             path.write_bytes(encoded(text(table, way), way.codec))
@@ -211,11 +240,13 @@ class Generated:
         if way.value_labels:
             for item in self.items:
                 meaning = self.meanings(item.get("response"))
-                number = {label: float(code) for code, (label,) in meaning.items()}
+                number = {normalised(label): float(code) for code, labels in meaning.items() for label in labels}
                 number |= {str(code): float(code) for code in meaning}  # answers that are codes already
-                values = [number.get(text, 99.0 if text else None) for text in frame[item["id"]]]
+                values = [
+                    number.get(text, number.get(normalised(text), 99.0 if text else None)) for text in frame[item["id"]]
+                ]
                 frame[item["id"]] = pd.Series(values, dtype=float)
-                labels[item["id"]] = {code: label for code, (label,) in meaning.items()} | {99: "No answer"}
+                labels[item["id"]] = {code: texts[-1] for code, texts in meaning.items()} | {99: "No answer"}
                 missing[item["id"]] = [99]
         pyreadstat.write_sav(
             frame,
@@ -254,7 +285,10 @@ def surveys(draw: st.DrawFn, numeric: bool | None = None, words: list[str] = ANY
     for scale in scales:
         word = draw(st.lists(st.sampled_from(words), min_size=points, max_size=points))
         order = draw(st.permutations(NUMBERS[:points]))
-        labels[scale] = [f"{w} {n}" for w, n in zip(word, order, strict=True)]
+        others = draw(st.lists(st.booleans(), min_size=points, max_size=points))
+        labels[scale] = [
+            [f"{w} {n}", *([f"or {n}, {w}"] if other else [])] for w, n, other in zip(word, order, others, strict=True)
+        ]
     items = []
     for d in range(draw(st.integers(1, 3))):
         for k in range(draw(st.integers(2, 3))):
@@ -264,7 +298,8 @@ def surveys(draw: st.DrawFn, numeric: bool | None = None, words: list[str] = ANY
                 one["response"] = "other"
             items.append(one)
     ids = [item["id"] for item in items]
-    fields = ["rid", "years", *(["sex"] if draw(st.booleans()) else [])]
+    spellings = draw(st.sampled_from([SPELLINGS[:-1], SPELLINGS]))
+    fields = ["rid", "years", *(name for name in ("sex", "site", *IDENTIFIERS) if draw(st.booleans()))]
     total = draw(st.integers(1, 3))
     orders, rows, codes = [], [], []
     serial = 0
@@ -275,6 +310,9 @@ def surveys(draw: st.DrawFn, numeric: bool | None = None, words: list[str] = ANY
         for _ in range(draw(st.integers(2, 6))):
             serial += 1
             row = {"rid": f"r{serial:04d}", "years": str(draw(st.integers(5, 18)))}
+            if "site" in own:
+                row["site"] = draw(st.sampled_from(SITES))
+            row |= {name: text.format(serial) for name, text in IDENTIFIERS.items() if name in own}
             if "sex" in own:
                 row["sex"] = draw(st.sampled_from(["Boy", "girl", " GIRL! ", ""]))
             answers: dict[str, int | None] = {}
@@ -284,7 +322,8 @@ def surveys(draw: st.DrawFn, numeric: bool | None = None, words: list[str] = ANY
                 if at < 0:
                     row[item["id"]] = draw(st.sampled_from(["", "-", "N/A", "no answer"]))
                 else:
-                    row[item["id"]] = str(first + at) if numeric else labels[item.get("response")][at]
+                    label = draw(st.sampled_from(labels[item.get("response")][at]))
+                    row[item["id"]] = str(first + at) if numeric else draw(st.sampled_from(spellings))(label)
             rows[-1].append(row), codes[-1].append(answers)
     return Generated(points, first, labels, items, draw(st.sampled_from(CONVENTIONS)), orders, rows, codes)
 

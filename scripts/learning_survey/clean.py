@@ -51,7 +51,7 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     file = pl.col("file").cast(pl.String)
     kept, schools = with_pseudonyms(work.frame.select(file, "line", *KEPT, *items), study, register)
     results = {
-        "flow": pl.DataFrame(work.flow),
+        "flow": work.by_step(),
         "flow_files": work.by_file().with_columns(pl.col("file").replace_strict(labels)).sort("file"),
         "sample": facts(kept, schools, work, study),
         "ledger_summary": ledger_summary(ledger),
@@ -140,6 +140,12 @@ class Cleaning:
     def ledger(self) -> pl.DataFrame:
         """Everything noted, in the order of the rules, then of files and lines."""
         return pl.concat(self._entries) if self._entries else pl.DataFrame(schema={**LEDGER, "action": pl.String})
+
+    def by_step(self) -> pl.DataFrame:
+        """What each step counted; where no rule is on, one step that takes nothing."""
+        if not self.flow:
+            self._count("none", "No rule is switched on", self.received, 0, 0)
+        return pl.DataFrame(self.flow)
 
     def by_file(self) -> pl.DataFrame:
         """For each file: rows received, dropped and left, and cells emptied in any row."""

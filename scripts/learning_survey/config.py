@@ -354,10 +354,14 @@ class Careless(Strict):
     seconds_per_item: CarelessRule = CarelessRule()
 
     @model_validator(mode="after")
-    def _drops_by_a_threshold(self) -> Careless:
+    def _thresholds_can_be_met(self) -> Careless:
         rule = self.even_odd
         if rule.action == "drop" and rule.threshold is None:
             raise ValueError("even_odd has no default threshold: state one to drop by it")
+        for name, what in (("longest_run", "a share of the items"), ("mahalanobis", "a p-value")):
+            limit = getattr(self, name).threshold
+            if limit is not None and limit > 1:
+                raise ValueError(f"{name}.threshold is {what}, 0 to 1, not {limit:g}")
         return self
 
 

@@ -93,7 +93,7 @@ def coded(sheet: Sheet, place: dict[str, int], study: Loaded, codes: dict[str | 
             unknown[scale] = _cells_with(texts, rows.select("line", *items))
     if unknown:
         privacy.refuse_in_answers(pl.concat(unknown.values()), sheet.path)
-        raise _unknown_labels(unknown, sheet, study, codes)
+        raise _unknown_labels(unknown, sheet, place, study, codes)
     return rows.select(
         pl.lit(file_labels.name_of(sheet.path, study)).alias("file"),
         "line",
@@ -137,14 +137,18 @@ def _cells_with(texts: list[str], answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unknown_labels(
-    unknown: dict[str | None, pl.DataFrame], sheet: Sheet, study: Loaded, codes: dict[str | None, Codes]
+    unknown: dict[str | None, pl.DataFrame],
+    sheet: Sheet,
+    place: dict[str, int],
+    study: Loaded,
+    codes: dict[str | None, Codes],
 ) -> SurveyError:
     """The error for cells that stand for no code, by response scale: the commonest labels with counts and columns."""
     items, lines = study.instrument.item_ids, []
     count = Counter((scale, label) for scale, cells in unknown.items() for label in cells["label"])
     for (scale, label), times in count.most_common(5):
         of, known = unknown[scale].filter(pl.col("label") == label), codes[scale]
-        where = [i for i in items if i in set(of["item"])]
+        where = [sheet.header[place[i]] for i in items if i in set(of["item"])]
         numeric = whole_number(label) is not None
         shown = short(privacy.shown(label, known.known))
         problem = f"'{shown}' is not a valid code {known.range}" if numeric else f"unknown label '{shown}'"

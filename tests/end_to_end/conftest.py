@@ -66,12 +66,17 @@ MADE = ("results", "data/processed")
 
 @pytest.fixture(scope="session")
 def small(copy):
-    """A function that makes a copy of the project with a small survey in it, 'small', that takes every step."""
+    """A function that makes a copy of the project with a small survey in it, 'small'.
+
+    It has one step of each kind, of exports to report and audit: of the analyses only those that every survey has.
+    """
 
     def make(name: str) -> Path:
         folder = copy(name)
-        survey = make_survey(folder, schools=12, per_school=20, missing=0.02)
-        publish(survey, [("students", "value", "240")], CLAIMS)
+        shape = {"schools": 0, "key_stages": False, "gender": False, "dimensions": 2, "items_per": 3}
+        survey = make_survey(folder, per_school=60, missing=0.02, **shape)
+        survey.change(factors={"dimension_factors": None})  # two dimensions have no factors
+        publish(survey, [("students", "value", "60")], CLAIMS)
         return folder
 
     return make

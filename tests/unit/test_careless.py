@@ -176,6 +176,14 @@ def test_even_odd_flags_and_drops_by_a_stated_threshold_only(survey):
         run(survey, even_odd={"threshold": None, "action": "drop"})
 
 
+@pytest.mark.parametrize("index", ["longest_run", "mahalanobis"])
+def test_a_threshold_that_no_respondent_can_meet_is_refused(survey, index):
+    """A run is a share of the items: 12 would flag nobody."""
+    survey.change(clean={"careless": {index: {"threshold": 12}}})
+    with pytest.raises(SurveyError, match=rf"{index}\.threshold is a .*, 0 to 1, not 12"):
+        survey.load()
+
+
 def test_a_threshold_is_the_studys(survey):
     flags, _ = run(survey, longest_run={"threshold": 0.1}, irv={"threshold": 0.9})
     assert (flags["flag_longest_run"] == (flags["longest_run"] >= 2)).all()

@@ -410,6 +410,14 @@ def test_the_recount_sees_a_lost_row_and_a_changed_answer():
             conserved(two.lazy(), wrong, gone, ["i"])
 
 
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A survey and its rows as they are ingested; each example changes the rows and the rules."""
+    survey = make_survey(tmp_path_factory.mktemp("dirt"), schools=3, per_school=10, dimensions=2, missing=0.2)
+    survey.run("ingest")
+    return survey, pl.read_parquet(survey.processed / "ingested.parquet")
+
+
 @given(
     seed=st.integers(0, 10**6),
     rules=st.fixed_dictionaries(
@@ -421,29 +429,30 @@ def test_the_recount_sees_a_lost_row_and_a_changed_answer():
         }
     ),
 )
-def test_whatever_the_dirt_rows_and_answers_are_conserved_or_the_study_is_refused(tmp_path_factory, seed, rules):
-    survey = make_survey(tmp_path_factory.mktemp("dirt"), schools=3, per_school=10, dimensions=2, missing=0.2)
+def test_whatever_the_dirt_rows_and_answers_are_conserved_or_the_study_is_refused(mixed, seed, rules):
+    survey, whole = mixed
     rng = np.random.default_rng(seed)
-
-    def dirty(frame):
-        for column, odd in (("age", ["x", "", "-1", None]), ("gender", ["?", None]), ("school", [None])):
-            rows = rng.choice(30, rng.integers(0, 12), replace=False).tolist()
-            frame = put(frame, column, {r: odd[int(rng.integers(len(odd)))] for r in rows})
-        copies = frame[rng.choice(30, 4).tolist()].with_columns(pl.Series("line", range(90, 94), dtype=pl.Int32))
-        return pl.concat([frame, copies]).sort("file", "line")
-
+    before = whole
+    for column, odd in (("age", ["x", "", "-1", None]), ("gender", ["?", None]), ("school", [None])):
+        rows = rng.choice(30, rng.integers(0, 12), replace=False).tolist()
+        before = put(before, column, {r: odd[int(rng.integers(len(odd)))] for r in rows})
+    copies = before[rng.choice(30, 4).tolist()].with_columns(pl.Series("line", range(90, 94), dtype=pl.Int32))
+    before = pl.concat([before, copies]).sort("file", "line")
+    before.write_parquet(survey.processed / "ingested.parquet")
+    survey.change(clean=rules)
     try:
-        frame, entries = cleaned(survey, dirty, **rules)
+        survey.run("clean")
     except SurveyError as error:
         assert "leaves no row" in error.problem
         return
-    before = pl.read_parquet(survey.processed / "ingested.parquet")
+    frame, entries = pl.read_parquet(survey.processed / "clean.parquet"), ledger(survey)
     dropped = {e[:2] for e in entries if e[5] == "drop_row"}
     assert len(dropped) == sum(e[5] == "drop_row" for e in entries)
-    assert {*frame.select("file", "line").rows(), *dropped} == set(before.select("file", "line").rows())
+    places = frame.select("file", "line").rows()
+    assert {*places, *dropped} == set(before.select("file", "line").rows())
     assert frame.height + len(dropped) == before.height
     for column in ("age", "gender"):
         emptied = {e[:2] for e in entries if e[2] == column and e[5] == "empty_cell"}
-        for place, value in zip(frame.select("file", "line").rows(), frame[column], strict=True):
-            raw = before.filter((pl.col("file") == place[0]) & (pl.col("line") == place[1]))[column][0]
-            assert (value is None) == (raw is None or place in emptied)
+        raw = {(file, line): text for file, line, text in before.select("file", "line", column).rows()}
+        for place, value in zip(places, frame[column], strict=True):
+            assert (value is None) == (raw[place] is None or place in emptied)

@@ -170,22 +170,6 @@ def test_two_codes_with_one_label_are_refused(survey):
 # ---------------------------------------------------------------- any survey, any damage
 
 
-@given(
-    seed=st.integers(0, 10**6),
-    points=st.integers(2, 11),
-    dimensions=st.integers(2, 5),
-    items_per=st.integers(2, 5),
-    schools=st.integers(0, 4),
-    files=st.integers(1, 4),
-    missing=st.sampled_from([0.0, 0.2, 1.0]),
-)
-def test_the_answers_of_any_survey_survive(tmp_path_factory, **parameters):
-    survey = make_survey(tmp_path_factory.mktemp("any"), per_school=9, reversed_items=1, **parameters)
-    frame, items = ingested(survey), survey.load().instrument.item_ids
-    assert frame.select(items).equals(survey.truth.select(items))
-    assert not frame.select("file", "line").is_duplicated().any()
-
-
 PIECES = [
     b",",
     b'"',

@@ -2,11 +2,11 @@
 
 import polars as pl
 import pytest
-from generated import CODECS, DELIMITERS, Generated, Way, surveys, ways, writable
-from hypothesis import given
+from generated import CODECS, DELIMITERS, Generated, Way, encoded, surveys, text, ways, writable
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from learning_survey import data_files
+from learning_survey import data_files, file_labels
 from learning_survey.errors import SurveyError
 from learning_survey.ingest import ingest
 
@@ -42,9 +42,15 @@ def test_answers_survive_every_format(tmp_path_factory, survey, data):
         k + 1 + survey.header_rows(w) for w, rows in zip(drawn, survey.rows, strict=True) for k in range(len(rows))
     ]
     assert frame["line"].to_list() == wanted
-    table = pl.read_csv(root / "tables" / "files.csv")
-    for way, name in zip(drawn, table["encoding"], strict=True):
-        assert way.kind != "csv" or name == CODECS[way.codec]
+    sites = [row.get("site") for rows in survey.rows for row in rows]
+    assert len(set(zip(sites, frame["school"], strict=True))) == len(set(sites)) == frame["school"].n_unique()
+    for path in (p for folder in ("out", "tables") for p in (root / folder).iterdir()):
+        said = pl.read_parquet(path).write_csv() if path.suffix == ".parquet" else path.read_text(encoding="utf-8")
+        assert "planted" not in said and "example.org" not in said
+    found = dict(pl.read_csv(root / "tables" / "files.csv").select("file", "encoding").rows())
+    label = file_labels.read(root / "out" / file_labels.FILE)
+    for k, way in enumerate(drawn):
+        assert way.kind != "csv" or found[label[f"part_{k}.csv"]] == CODECS[way.codec]
 
 
 @given(surveys(), st.data())
@@ -131,3 +137,23 @@ def test_damage_gives_the_same_codes_or_an_error_of_the_project(tmp_path_factory
     assert within(first.select(items).rows(), put_in, kind in ("cut", "remove"))
     others = pl.DataFrame([row for codes in survey.codes[1:] for row in codes], dict.fromkeys(survey.item_ids, pl.Int8))
     assert frame.filter(pl.col("file") != path.name).select(survey.item_ids).equals(others)
+
+
+@given(surveys(), st.data())
+def test_a_row_of_another_length_is_named_with_its_line(tmp_path_factory, survey, data):
+    root = tmp_path_factory.mktemp("ragged")
+    way = writable(survey, data.draw(ways(("csv",))))
+    study = survey.write(root, [way] * len(survey.rows))
+    cells = survey.cells(survey.orders[0], survey.rows[0])
+    at = data.draw(st.integers(0, len(cells) - 1))
+    cells[at] = (
+        cells[at][: data.draw(st.integers(1, len(cells[at]) - 1))] if data.draw(st.booleans()) else [*cells[at], "x"]
+    )
+    assume(any(cells[at]))  # else it may be a blank line, which is no row
+    path = root / "data" / "raw" / "gen" / "part_0.csv"
+    path.write_bytes(encoded(text([*survey.header(survey.orders[0]), *cells], way), way.codec))
+    with pytest.raises(SurveyError) as error:
+        ingested(study)
+    width = len(survey.orders[0])
+    assert f"has {len(cells[at])} cell" in error.value.problem and f"under {width} headers" in error.value.problem
+    assert error.value.where == f"{path}, line {survey.header_rows(way) + at + 1}"

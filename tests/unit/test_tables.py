@@ -1,10 +1,14 @@
 """Writing: whole or not at all, checked against the schema, the same bytes for the same content."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from surveys import make_survey
 
 from learning_survey.errors import SurveyError
@@ -121,6 +125,61 @@ def test_a_disk_that_cannot_be_written_to_is_a_clear_error(tmp_path):
     with pytest.raises(SurveyError, match="cannot write: No space left on device") as error:
         full(tmp_path / "file.txt")
     assert error.value.where == str(tmp_path / "file.txt") and not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one_of_the_same_file_only(tmp_path):
+    mine, other = tmp_path / "a[1].csv", tmp_path / "a1.csv"  # brackets are no pattern
+    left = [tmp_path / f".{mine.name}.{number}.part" for number in (1, 4_000_000)]
+    others = tmp_path / f".{other.name}.1.part"
+    for path in (*left, others):
+        path.write_text("half")
+    write_text(mine, "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([mine, others])
+    write_text(other, "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([mine, other])
+
+
+WRITING = """
+import resource, signal, sys
+from pathlib import Path
+import polars as pl, xlsxwriter
+from learning_survey.tables import replacing
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+with replacing(Path(sys.argv[1])) as path:
+    {how}
+"""
+WRITERS = {
+    "text": "path.write_text('x' * 10_000)",
+    "Parquet": "pl.DataFrame({'a': range(10_000)}).write_parquet(path)",
+    "a streamed query": "pl.LazyFrame({'a': range(10_000)}).sink_parquet(path)",
+    "a workbook": "pl.DataFrame({'a': range(10_000)}).write_excel(str(path))",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files are limited as Linux does")
+@pytest.mark.parametrize("how", WRITERS)
+def test_every_library_that_finds_no_room_is_a_clear_error(tmp_path, how):
+    """Each raises an exception of its own; some say only that writing failed."""
+    path = tmp_path / "out.xlsx"
+    path.write_text("old")
+    command = [sys.executable, "-c", WRITING.format(how=WRITERS[how]), str(path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-2:] == [
+        f"learning_survey.errors.SurveyError: {path}: cannot write: File too large",
+        "  Free disk space or correct permissions, then run again.",
+    ]
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_that_is_not_of_the_disk_stays_what_it_is(tmp_path):
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    with pytest.raises(SurveyError, match=r"^a\.csv: odd$"), replacing(tmp_path / "a.txt"):
+        raise SurveyError("odd", where="a.csv")
+    assert not list(tmp_path.iterdir())
 
 
 def test_text_and_json_are_written_alike_on_every_system(tmp_path):
