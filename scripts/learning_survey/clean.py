@@ -44,7 +44,7 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     work = Cleaning(frame.with_columns(pl.col("file").cast(files)), f"study '{study.id}', clean")
     del frame
     apply_rules(work, study, register)
-    found = careless.examined(work.frame, study)
+    found, samples = careless.examined(work.frame, study)
     flags = careless.drop_flagged(work, found, study)
     ledger = work.ledger()
     conserved(received, work.frame, ledger, items)
@@ -57,7 +57,7 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
         "ledger_summary": ledger_summary(ledger),
         "unmapped": pl.DataFrame(work.unmapped, schema=["column", "spellings", "cells"], orient="row"),
         "careless": careless.summary(flags, study),
-        "sensitivity": careless.sensitivity(found, flags, study),
+        "sensitivity": careless.sensitivity(samples, study),
     }
 
     for name, table in results.items():
