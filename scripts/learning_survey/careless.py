@@ -80,13 +80,12 @@ class Answers:
 
     @classmethod
     def of(cls, rows: pl.DataFrame, items: list[str]) -> Answers:
-        x, seen = np.empty((len(items), rows.height), np.int8), np.empty((len(items), rows.height), np.bool_)
-        for k, item in enumerate(items):
-            x[k], seen[k] = rows[item].fill_null(0).to_numpy(), rows[item].is_not_null().to_numpy()
+        own = rows.select(items)
+        x, seen = (own.select(cells).to_numpy().T for cells in (pl.all().fill_null(0), pl.all().is_not_null()))
         return cls(x, seen)
 
     @property
-    def n(self) -> NDArray[np.int64]:
+    def n(self) -> NDArray[np.int32]:
         """Answers of each row, shape (N,)."""
         return _total(self.seen)
 
@@ -194,9 +193,9 @@ def drop_flagged(work: Cleaning, found: pl.DataFrame, study: Loaded) -> pl.DataF
 # ---------------------------------------------------------------- indices of N rows
 
 
-def _total(parts: NDArray) -> NDArray[np.int64]:
+def _total(parts: NDArray) -> NDArray[np.int32]:
     """The sum over the first axis."""
-    total = np.zeros(parts.shape[1], np.int64)
+    total = np.zeros(parts.shape[1], np.int32)
     for part in parts:
         total += part
     return total
@@ -223,8 +222,8 @@ def variability(answers: Answers) -> Array:
 class Halves:
     """Sums of a dimension's odd and even items in its direction, and of how many; (2, dimensions, N) each."""
 
-    total: NDArray[np.int64]
-    count: NDArray[np.int64]
+    total: NDArray[np.int32]
+    count: NDArray[np.int32]
 
     @classmethod
     def of(cls, answers: Answers, instrument: Instrument) -> Halves:
@@ -242,13 +241,11 @@ class Halves:
 
     def totals(self, part: NDArray[np.int64], instrument: Instrument) -> Array:
         """``Samples.totals`` of these rows; ``part`` (N,) is the part of each."""
-        found = []
-        for total, count in zip(self.total.sum(axis=0), self.count.sum(axis=0), strict=True):
-            enough = count >= instrument.score.min_items
-            score, at = total[enough] / count[enough], part[enough]
-            values = (np.ones(len(score)), score, is_high(score, instrument))
-            found.append([np.bincount(at, weights=value, minlength=3) for value in values])
-        return np.array(found)
+        total, count = self.total.sum(axis=0), self.count.sum(axis=0)
+        enough = count >= instrument.score.min_items
+        score = np.where(enough, total / np.maximum(count, 1), 0.0)
+        values = np.stack([enough, score, enough * is_high(score, instrument)], axis=1)
+        return values @ (part[:, None] == np.arange(3)).astype(float)
 
 
 def even_odd(halves: Halves) -> Array:
@@ -275,7 +272,7 @@ def mahalanobis(answers: Answers, mean: Array, inverse: Array) -> tuple[Array, A
 
     z = (answers.x - mean[:, None]) * answers.seen
     y, n, p = inverse @ z, answers.n, len(mean)
-    distance = (y * z).sum(axis=0)
+    distance = np.einsum("in,in->n", y, z)
     for lacks in np.unique(p - n[(n > 0) & (n < p)]):
         rows = np.flatnonzero(p - n == lacks)
         for at in np.array_split(rows, 1 + len(rows) * int(lacks) ** 2 // (1 << 20)):

@@ -53,7 +53,7 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     check_files(paths, found, study)
     labels = file_labels.labels(paths, study)
     shown = sorted((file_labels.shown(row, labels, study) for row in written), key=lambda row: row["file"])
-    tables.write(pl.DataFrame(shown, infer_schema_length=None).to_pandas(), "ingest.files", table_folder, study)
+    tables.write(pl.DataFrame(shown, infer_schema_length=None), "ingest.files", table_folder, study)
     file_labels.write(written, labels, out.with_name(file_labels.FILE))
     people.write(pl.concat(parts), "ingested", out, study.instrument)
 
