@@ -22,8 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import em
-from learning_survey.moments import Moments
+from learning_survey.moments import Pooled
 from learning_survey.reliability import alpha
 from learning_survey.score import is_high
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from learning_survey.config import Instrument, Loaded
 
 Array = NDArray[np.float64]
-BLOCK = 100_000  # rows at a time
+BLOCK = 1 << 14  # rows at a time, few enough to stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -72,34 +71,84 @@ def least_run(study: Loaded) -> int:
     return max(math.ceil(share - 1e-9), 0 if own else SHORTEST_RUN)
 
 
-def examined(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
-    """``frame`` (rows that all other rules keep; ``seconds`` as a number) with the columns of the indices.
+@dataclass(frozen=True)
+class Answers:
+    """Codes as recorded, 0 where there is none, and where there is one; (p, N) each."""
 
-    Adds for each index its value (``mahalanobis`` also its p) and ``flag_<index>``; null where the answers do not
-    allow it or the study switches it off.
+    x: NDArray[np.int8]
+    seen: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, items: list[str]) -> Answers:
+        own = rows.select(items)
+        x, seen = (own.select(cells).to_numpy().T for cells in (pl.all().fill_null(0), pl.all().is_not_null()))
+        return cls(x, seen)
+
+    @property
+    def n(self) -> NDArray[np.int32]:
+        """Answers of each row, shape (N,)."""
+        return _total(self.seen)
+
+    def moments(self) -> Array:
+        """Rows that answer both, sums and sums of products of each pair of items, shape (3, p, p); exact."""
+        p, largest = len(self.x), np.abs(self.x.astype(np.int16)).max(initial=0)
+        # Whole numbers below 2^24 have no rounding in single precision either, and that is twice as quick.
+        exact = np.float32 if float(largest) ** 2 * self.x.shape[1] < 2**24 else np.float64
+        both = np.concatenate([self.x, self.seen]).astype(exact)
+        products = (both @ both.T).astype(float)
+        return np.stack([products[p:, p:], products[:p, p:], products[:p, :p]])
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sums from which ``sensitivity`` follows, by part of the rows: neither flagged nor dropped, flagged, dropped.
+
+    ``totals`` has for each dimension the students with a score, the sum of scores and how many are high, shape
+    (dimensions, 3, parts); ``moments`` those of ``Answers.moments``, shape (parts, 3, p, p).
     """
-    instrument, items = study.instrument, study.instrument.item_ids
-    on = [index for index in INDICES if getattr(study.clean.careless, index).action != "off"]
-    centre = _centre(frame, items) if "mahalanobis" in on else None
 
-    def block(rows: pl.DataFrame) -> pl.DataFrame:
-        x = rows.select(pl.col(items).cast(pl.Float64).fill_null(NAN)).to_numpy()
-        answered = (~np.isnan(x)).sum(axis=1)
-        nothing = np.full(len(x), NAN)
-        distance, p = mahalanobis(x, *centre) if centre else (nothing, nothing)
+    totals: Array
+    moments: Array
+
+
+def examined(frame: pl.DataFrame, study: Loaded) -> tuple[pl.DataFrame, Samples]:
+    """The indices of ``frame`` (rows that all other rules keep; ``seconds`` as a number), a row for each of its rows.
+
+    The columns are those of ``flags.parquet`` behind ``line``: each index (``mahalanobis`` also with its p),
+    ``flag_<index>``, null where the answers do not allow it or the study switches it off, and ``kept``.
+    """
+    instrument, items, rules = study.instrument, study.instrument.item_ids, study.clean.careless
+    on = [index for index in INDICES if getattr(rules, index).action != "off"]
+    drops = [f"flag_{index}" for index in INDICES if getattr(rules, index).action == "drop"]
+    everyone = np.sum(_each_block(lambda rows: Answers.of(rows, items).moments(), frame.select(items)), axis=0)
+    centre = _centre(everyone, frame.height) if "mahalanobis" in on else None
+
+    def block(rows: pl.DataFrame) -> tuple[pl.DataFrame, Array, Array]:
+        answers = Answers.of(rows, items)
+        nothing, n = np.full(rows.height, NAN), answers.n
+        halves = Halves.of(answers, instrument)
+        distance, p = mahalanobis(answers, *centre) if centre else (nothing, nothing)
         seconds = rows["seconds"].fill_null(NAN).to_numpy()
         columns = {
-            "longest_run": longest_run(x) if "longest_run" in on else nothing,
-            "irv": variability(x) if "irv" in on else nothing,
-            "even_odd": even_odd(directed(x, instrument), instrument) if "even_odd" in on else nothing,
+            "longest_run": longest_run(answers) if "longest_run" in on else nothing,
+            "irv": variability(answers) if "irv" in on else nothing,
+            "even_odd": even_odd(halves) if "even_odd" in on else nothing,
             "mahalanobis": distance,
+            "seconds_per_item": seconds / np.where(n, n, NAN) if "seconds_per_item" in on else nothing,
             "mahalanobis_p": p,
-            "seconds_per_item": seconds / np.where(answered, answered, NAN) if "seconds_per_item" in on else nothing,
         }
-        return pl.DataFrame(columns).fill_nan(None)
+        found = pl.DataFrame(columns).fill_nan(None).with_columns(pl.col("longest_run").cast(pl.Int16))
+        found = found.with_columns(_flag(i, study).alias(f"flag_{i}") for i in INDICES)
+        dropped = pl.any_horizontal(pl.lit(False), *(pl.col(flag).fill_null(False) for flag in drops))
+        found = found.with_columns((~dropped).alias("kept"))
+        part = np.where(found["kept"].to_numpy(), _any(found).to_numpy(), 2)
+        odd = [Answers(answers.x[:, part == k], answers.seen[:, part == k]).moments() for k in (1, 2)]
+        return found, halves.totals(part, instrument), np.stack(odd)
 
-    found = pl.concat(_each_block(block, frame)).with_columns(pl.col("longest_run").cast(pl.Int16))
-    return frame.hstack(found).with_columns(_flag(i, study).alias(f"flag_{i}") for i in INDICES)
+    found, totals, odd = zip(*_each_block(block, frame.select(*items, "seconds")), strict=True)
+    apart = np.sum(odd, axis=0)
+    moments = np.stack([everyone - apart.sum(axis=0), *apart])
+    return pl.concat(found), Samples(np.sum(totals, axis=0), moments)
 
 
 def _each_block(work: Callable[[pl.DataFrame], Result], frame: pl.DataFrame) -> list[Result]:
@@ -128,100 +177,132 @@ def drop_flagged(work: Cleaning, found: pl.DataFrame, study: Loaded) -> pl.DataF
         "mahalanobis": ("items", pl.format("squared distance {}", pl.col("mahalanobis").round(3))),
         "seconds_per_item": ("seconds", pl.format("{} for each item", pl.col("seconds_per_item").round(3))),
     }
-    columns = work.frame.columns
-    work.frame = found
-    for index, (column, raw) in values.items():
-        if getattr(study.clean.careless, index).action == "drop":
-            label = f"Careless responding: {INDICES[index].label[0].lower()}{INDICES[index].label[1:]}"
-            work.drop(f"careless_{index}", label, pl.col(f"flag_{index}"), column, raw)
-    kept = work.frame.select("file", "line", pl.lit(True).alias("kept"))
-    work.frame = work.frame.select(columns)
-    flags = found.select("file", "line", *INDICES, "mahalanobis_p", *(f"flag_{i}" for i in INDICES))
-    if kept.height == found.height:
-        return flags.with_columns(pl.lit(True).alias("kept"))
-    return flags.join(kept, on=["file", "line"], how="left", maintain_order="left").with_columns(
-        pl.col("kept").fill_null(False)
-    )
+    flags = work.frame.select("file", "line").hstack(found)
+    if not flags["kept"].all():
+        columns = work.frame.columns
+        work.frame = work.frame.hstack(found)
+        for index, (column, raw) in values.items():
+            if getattr(study.clean.careless, index).action == "drop":
+                label = f"Careless responding: {INDICES[index].label[0].lower()}{INDICES[index].label[1:]}"
+                work.drop(f"careless_{index}", label, pl.col(f"flag_{index}"), column, raw)
+        work.frame = work.frame.select(columns)
+    assert work.frame.height == flags["kept"].sum(), "rows dropped as careless are not those flagged"
+    return flags
 
 
-# ---------------------------------------------------------------- indices of rows x (N, p), NaN where unanswered
+# ---------------------------------------------------------------- indices of N rows
 
 
-def longest_run(x: Array) -> Array:
+def _total(parts: NDArray) -> NDArray[np.int32]:
+    """The sum over the first axis."""
+    total = np.zeros(parts.shape[1], np.int32)
+    for part in parts:
+        total += part
+    return total
+
+
+def longest_run(answers: Answers) -> Array:
     """Most identical answers in a row, shape (N,); NaN without an answer."""
-    run, longest, last = np.zeros(len(x)), np.zeros(len(x)), np.full(len(x), NAN)
-    for column in x.T:
-        answered = ~np.isnan(column)
-        run = np.where(answered, np.where(column == last, run + 1, 1), run)
-        last = np.where(answered, column, last)
-        longest = np.maximum(longest, run)
+    last, run, longest = (np.zeros(answers.x.shape[1], kind) for kind in (np.int8, np.int16, np.int16))
+    for column, seen in zip(answers.x, answers.seen, strict=True):
+        code = np.where(seen, column, last)  # a gap repeats what is before it and does not count
+        run = run * (code == last) + seen
+        longest, last = np.maximum(longest, run), code
     return np.where(longest > 0, longest, NAN)
 
 
-def variability(x: Array) -> Array:
+def variability(answers: Answers) -> Array:
     """Standard deviation (n - 1) of a row's answers, shape (N,); NaN with fewer than two."""
-    answered = ~np.isnan(x)
-    n, filled = answered.sum(axis=1), np.where(answered, x, 0.0)
-    with np.errstate(all="ignore"):
-        mean = filled.sum(axis=1) / n
-        return np.sqrt((np.where(answered, x - mean[:, None], 0.0) ** 2).sum(axis=1) / np.where(n > 1, n - 1, NAN))
+    n, x = answers.n, answers.x.astype(np.int32)
+    total, squares = x.sum(axis=0), (x * x).sum(axis=0)
+    return np.sqrt((n * squares - total.astype(np.int64) ** 2) / np.where(n > 1, n * (n - 1.0), NAN))
 
 
-def directed(x: Array, instrument: Instrument) -> Array:
-    """Answers in the direction of their dimensions."""
-    turned = np.isin(instrument.item_ids, instrument.reversed_ids)
-    return np.where(turned, instrument.response.codes[0] + instrument.response.codes[-1] - x, x)
+@dataclass(frozen=True)
+class Halves:
+    """Sums of a dimension's odd and even items in its direction, and of how many; (2, dimensions, N) each."""
+
+    total: NDArray[np.int32]
+    count: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, answers: Answers, instrument: Instrument) -> Halves:
+        items = instrument.item_ids
+        ends = {i: (c := instrument.response_of(i).codes)[0] + c[-1] for i in instrument.reversed_ids}
+        x = answers.x.astype(np.int16)
+        for item, both in ends.items():
+            k = items.index(item)
+            x[k] = np.where(answers.seen[k], both - x[k], 0)
+        places = [[items.index(i) for i in instrument.items_of(d)] for d in instrument.dimension_ids]
+        total, count = (
+            np.array([[_total(of[own[half::2]]) for own in places] for half in (0, 1)]) for of in (x, answers.seen)
+        )
+        return cls(total, count)
+
+    def totals(self, part: NDArray[np.int64], instrument: Instrument) -> Array:
+        """``Samples.totals`` of these rows; ``part`` (N,) is the part of each."""
+        total, count = self.total.sum(axis=0), self.count.sum(axis=0)
+        enough = count >= instrument.score.min_items
+        score = np.where(enough, total / np.maximum(count, 1), 0.0)
+        values = np.stack([enough, score, enough * is_high(score, instrument)], axis=1)
+        return values @ (part[:, None] == np.arange(3)).astype(float)
 
 
-def even_odd(x: Array, instrument: Instrument) -> Array:
+def even_odd(halves: Halves) -> Array:
     """Correlation of the dimensions' odd halves with their even halves, 2r / (1 + r) and at least -1; shape (N,).
 
     NaN with fewer than three dimensions of which both halves are answered, or with halves that do not vary.
     """
-    halves = []
-    for dimension in instrument.dimension_ids:
-        own = [instrument.item_ids.index(i) for i in instrument.items_of(dimension)]
-        halves.append([_mean(x[:, own[0::2]]), _mean(x[:, own[1::2]])])
-    odd, even = np.array(halves).transpose(1, 2, 0)
-    both = ~np.isnan(odd) & ~np.isnan(even)
-    n = both.sum(axis=1)
+    both = (halves.count > 0).all(axis=0)
+    n = both.sum(axis=0)
     with np.errstate(all="ignore"):
-        odd, even = (np.where(both, h - (np.where(both, h, 0).sum(axis=1) / n)[:, None], 0.0) for h in (odd, even))
-        spread = np.sqrt((odd**2).sum(axis=1) * (even**2).sum(axis=1))
-        r = np.where((n >= 3) & (spread > 1e-9), (odd * even).sum(axis=1) / spread, NAN)
+        means = np.where(both, halves.total / halves.count, 0.0)
+        odd, even = np.where(both, means - (means.sum(axis=1) / n)[:, None], 0.0)
+        spread = np.sqrt((odd**2).sum(axis=0) * (even**2).sum(axis=0))
+        r = np.where((n >= 3) & (spread > 1e-9), (odd * even).sum(axis=0) / spread, NAN)
         return np.where(np.isnan(r), NAN, np.where(r > -1 / 3, 2 * r / (1 + r), -1.0))
 
 
-def _mean(x: Array) -> Array:
-    n = (~np.isnan(x)).sum(axis=1)
-    with np.errstate(all="ignore"):
-        return np.nansum(x, axis=1) / np.where(n > 0, n, NAN)
+def mahalanobis(answers: Answers, mean: Array, inverse: Array) -> tuple[Array, Array]:
+    """Squared distance of a row's answers from ``mean`` and its p, chi-square with as many df as answers; (N,) each.
 
-
-def mahalanobis(x: Array, mean: Array, inverse: Array) -> tuple[Array, Array]:
-    """Squared distance of a row's answers from ``mean`` and its p, chi-square with as many df as answers; (N,) each."""
+    For a row that lacks the answers m this is z'Kz - y_m' K_mm^-1 y_m with y = Kz (``em``); NaN without an answer.
+    """
     from scipy.special import chdtrc
 
-    distance, p = np.full(len(x), NAN), np.full(len(x), NAN)
-    for group in em.grouped(x):
-        d = np.maximum(group.distance(mean, inverse), 0)
-        distance[group.at], p[group.at] = d, chdtrc(x.shape[1] - group.gone.shape[1], d)
-    return distance, p
+    z = (answers.x - mean[:, None]) * answers.seen
+    y, n, p = inverse @ z, answers.n, len(mean)
+    distance = np.einsum("in,in->n", y, z)
+    for lacks in np.unique(p - n[(n > 0) & (n < p)]):
+        rows = np.flatnonzero(p - n == lacks)
+        for at in np.array_split(rows, 1 + len(rows) * int(lacks) ** 2 // (1 << 20)):
+            gone = np.nonzero(~answers.seen[:, at].T)[1].reshape(len(at), lacks)
+            distance[at] -= _quadratic(inverse[gone.T[:, None], gone.T[None, :]], y[gone.T, at])
+    distance = np.where(n > 0, np.maximum(distance, 0), NAN)
+    return distance, chdtrc(np.where(n, n, NAN), distance)
 
 
-def _centre(frame: pl.DataFrame, items: list[str]) -> tuple[Array, Array] | None:
+def _quadratic(a: Array, v: Array) -> Array:
+    """By elimination v'A^-1 v for each of N positive definite matrices ``a`` (k, k, N) and vectors ``v`` (k, N)."""
+    total = np.zeros(v.shape[1])
+    for j in range(len(v)):
+        total += v[j] ** 2 / a[j, j]
+        factor = a[j + 1 :, j] / a[j, j]
+        v[j + 1 :] -= factor * v[j]
+        a[j + 1 :, j + 1 :] -= factor[:, None] * a[j, j + 1 :]
+    return total
+
+
+def _pooled(moments: Array) -> Pooled:
+    """``Answers.moments`` as such of ``moments``, without the squares that only correlations need."""
+    n, s, c = moments
+    return Pooled((), n, s, np.full_like(c, NAN), c)
+
+
+def _centre(everyone: Array, rows: int) -> tuple[Array, Array] | None:
     """Means and inverse pairwise covariances; None where these are singular or rest on too few rows."""
-    if frame.height <= 2 * len(items):
-        return None
-
-    def block(rows: pl.DataFrame) -> Moments:
-        x = rows.select(pl.col(items).cast(pl.Float64).fill_null(NAN)).to_numpy()
-        return Moments.of(x, items, np.zeros(len(x), np.int8))
-
-    parts = _each_block(block, frame)
-    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in "nsqc")
-    pooled = Moments(tuple(items), tuple(str(k) for k in range(len(parts))), *arrays).pooled()
-    if pooled.n.min() < 2:
+    pooled = _pooled(everyone)
+    if rows <= 2 * everyone.shape[-1] or pooled.n.min() < 2:
         return None
     values = np.linalg.eigvalsh(cov := pooled.cov())
     return (pooled.mean, np.linalg.inv(cov)) if values[0] > 1e-8 * values[-1] else None
@@ -254,50 +335,24 @@ def _any(flags: pl.DataFrame) -> pl.Series:
 SAMPLES = {"analysed": (0, 1), "with_dropped": (0, 1, 2), "without_flagged": (0,)}
 
 
-def sensitivity(found: pl.DataFrame, flags: pl.DataFrame, study: Loaded) -> pl.DataFrame:
+def sensitivity(samples: Samples, study: Loaded) -> pl.DataFrame:
     """``clean.sensitivity``: each dimension's mean, share high and alpha in three samples.
 
     Those analysed; with the rows that were dropped as careless; and without any flagged row.
     """
-    part = np.where(flags["kept"].to_numpy(), _any(flags).to_numpy().astype(np.int8), 2).astype(np.int8)
+    instrument = study.instrument
+    turned = np.where(np.isin(instrument.item_ids, instrument.reversed_ids), -1.0, 1.0)
     rows = []
-    for dimension in study.instrument.dimensions:
-        own = study.instrument.items_of(dimension.id)
-        values = _by_part(found, own, part, study.instrument)
+    for k, dimension in enumerate(instrument.dimensions):
+        own = [instrument.item_ids.index(i) for i in instrument.items_of(dimension.id)]
         for sample, parts in SAMPLES.items():
-            estimates = _estimates(values, parts)
-            if estimates[0] < study.min_group:
-                estimates = (None,) * 4
+            n, total, high = samples.totals[k][:, list(parts)].sum(axis=1)
+            estimates = (None,) * 4
+            if n >= study.min_group:
+                with np.errstate(all="ignore"):
+                    cov = _pooled(samples.moments[list(parts)].sum(axis=0)[:, own][:, :, own]).cov()
+                    estimates = (n, total / n, high / n, float(alpha(cov * turned[own] * turned[own][:, None])))
             rows.append((dimension.id, dimension.label, sample, *estimates))
     columns = ["dimension", "label", "sample", "n", "mean", "share_high", "alpha"]
     frame = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
     return frame.with_columns(pl.col("n", "mean", "share_high", "alpha").cast(pl.Float64).fill_nan(None))
-
-
-def _by_part(
-    found: pl.DataFrame, own: list[str], part: NDArray[np.int8], instrument: Instrument
-) -> tuple[Array, Moments]:
-    """Scores, their sum and how many are high in each part of the rows (3, 3), and the moments of the items by part."""
-    ends, turned = instrument.response.codes[0] + instrument.response.codes[-1], instrument.reversed_ids
-
-    def block(rows: pl.DataFrame) -> tuple[list[Array], Moments]:
-        x = rows.select(pl.col(own).cast(pl.Float64).fill_null(NAN)).to_numpy()
-        x = np.where(np.isin(own, turned), ends - x, x)
-        enough = (~np.isnan(x)).sum(axis=1) >= instrument.score.min_items
-        score, at = _mean(x[enough]), rows["part"].to_numpy()
-        values = (np.ones(len(score)), score, is_high(score, instrument))
-        return [np.bincount(at[enough], weights=value, minlength=3) for value in values], Moments.of(x, own, at)
-
-    sums, blocks = zip(*_each_block(block, found.select(*own, pl.Series("part", part))), strict=True)
-    totals = np.sum(sums, axis=0)
-    arrays = (np.concatenate([getattr(block, name) for block in blocks]) for name in "nsqc")
-    return totals, Moments(tuple(own), tuple(c for block in blocks for c in block.clusters), *arrays)
-
-
-def _estimates(values: tuple[Array, Moments], parts: tuple[int, ...]) -> tuple[float, ...]:
-    """Students with a score, mean score, share high and alpha of some parts together."""
-    totals, moments = values
-    n, total, high = totals[:, list(parts)].sum(axis=1)
-    inside = np.array([int(c) in parts for c in moments.clusters], float)[None, :]
-    with np.errstate(all="ignore"):
-        return n, total / n, high / n, float(alpha(moments.pooled(inside).cov())[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from learning_survey import careless, file_labels, people, privacy, tables
@@ -44,7 +45,7 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     work = Cleaning(frame.with_columns(pl.col("file").cast(files)), f"study '{study.id}', clean")
     del frame
     apply_rules(work, study, register)
-    found = careless.examined(work.frame, study)
+    found, samples = careless.examined(work.frame, study)
     flags = careless.drop_flagged(work, found, study)
     ledger = work.ledger()
     conserved(received, work.frame, ledger, items)
@@ -57,11 +58,11 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
         "ledger_summary": ledger_summary(ledger),
         "unmapped": pl.DataFrame(work.unmapped, schema=["column", "spellings", "cells"], orient="row"),
         "careless": careless.summary(flags, study),
-        "sensitivity": careless.sensitivity(found, flags, study),
+        "sensitivity": careless.sensitivity(samples, study),
     }
 
     for name, table in results.items():
-        tables.write(table.to_pandas(), f"clean.{name}", table_folder, study)
+        tables.write(table, f"clean.{name}", table_folder, study)
     with tables.replacing(out / "ledger.csv") as temporary:
         ledger.with_columns(tables.neutral_column(c) for c in ("file", "column", "raw")).write_csv(temporary)
     people.write(flags.with_columns(file), "flags", out / "flags.parquet", study.instrument)
@@ -91,15 +92,17 @@ class Cleaning:
         self.flow: list[dict[str, Any]] = []
         self.unmapped: list[tuple[str, int, int]] = []
         self._entries: list[pl.DataFrame] = []
-        self._rows_in = _per_file(frame, pl.len())
+        self._rows_in = _per_file(frame)
 
     def drop(self, step: str, label: str, doomed: pl.Expr, column: str, raw: pl.Expr) -> None:
         """Drop the rows where ``doomed`` is true; null is not. Raises SurveyError when none is left."""
         mask = self.frame.select(doomed.fill_null(False).alias("doomed"))["doomed"]
-        gone, before, rows = self.frame.filter(mask), self.frame.height, _per_file(self.frame, pl.len())
+        gone, before = self.frame.filter(mask), self.frame.height
         self._note(gone, column, raw, step, "drop_row")
-        self.frame = self.frame.filter(~mask)
-        _balance(rows, _per_file(self.frame, pl.len()), _per_file(gone, pl.len()), f"{step}: rows")
+        if gone.height:
+            rows = _per_file(self.frame)
+            self.frame = self.frame.filter(~mask)
+            _balance(rows, _per_file(self.frame), _per_file(gone), f"{step}: rows")
         self._count(step, label, before, gone.height, 0)
         if self.frame.is_empty():
             raise SurveyError(
@@ -126,11 +129,11 @@ class Cleaning:
     def change(self, step: str, label: str, column: str, bad: pl.Expr, new: pl.Expr | None = None) -> None:
         """Empty the cells of ``column`` where ``bad`` and note their texts; the others become what ``new`` says."""
         mask = self.frame.select(bad.fill_null(False).alias("bad"))["bad"]
-        gone, filled = self.frame.filter(mask), _per_file(self.frame, pl.col(column).count())
+        gone, filled = self.frame.filter(mask), _per_file(self.frame, column)
         self._note(gone, column, pl.col(column), step, "empty_cell")
         new = pl.when(~pl.lit(mask)).then(pl.col(column)).alias(column) if new is None else new
         self.frame = self.frame.with_columns(new)
-        _balance(filled, _per_file(self.frame, pl.col(column).count()), _per_file(gone, pl.len()), f"{step}: cells")
+        _balance(filled, _per_file(self.frame, column), _per_file(gone), f"{step}: cells")
         self._count(step, label, self.frame.height, 0, gone.height)
 
     def texts(self, column: str) -> list[str]:
@@ -149,10 +152,10 @@ class Cleaning:
 
     def by_file(self) -> pl.DataFrame:
         """For each file: rows received, dropped and left, and cells emptied in any row."""
-        ledger = self.ledger()
-        dropped = _per_file(ledger.filter(pl.col("action") == "drop_row"), pl.len())
-        emptied = _per_file(ledger.filter(pl.col("action") == "empty_cell"), pl.len())
-        left = _per_file(self.frame, pl.len())
+        ledger = self.ledger().with_columns(pl.col("file").cast(self.frame.schema["file"]))
+        dropped = _per_file(ledger.filter(pl.col("action") == "drop_row"))
+        emptied = _per_file(ledger.filter(pl.col("action") == "empty_cell"))
+        left = _per_file(self.frame)
         _balance(self._rows_in, left, dropped, "all steps: rows")
         rows = [(f, n, dropped.get(f, 0), left.get(f, 0), emptied.get(f, 0)) for f, n in self._rows_in.items()]
         return pl.DataFrame(rows, schema=["file", "rows_in", "rows_dropped", "rows_out", "cells_emptied"], orient="row")
@@ -175,9 +178,14 @@ class Cleaning:
         self.flow.append({"step": step, "label": label, **counts})
 
 
-def _per_file(frame: pl.DataFrame, count: pl.Expr) -> dict[str, int]:
-    """A count for each file, in order of their names."""
-    return dict(frame.group_by("file").agg(count.alias("count")).sort("file").select("file", "count").rows())
+def _per_file(frame: pl.DataFrame, column: str | None = None) -> dict[str, int]:
+    """Rows of each file, or cells of ``column`` that are not empty, in order of the files' names.
+
+    ``file`` is an Enum, whose numbers are counted.
+    """
+    files = frame["file"] if column is None else frame["file"].filter(frame[column].is_not_null())
+    names = files.dtype.categories
+    return dict(zip(names, np.bincount(files.to_physical().to_numpy(), minlength=len(names)).tolist(), strict=True))
 
 
 def _balance(before: dict[str, int], after: dict[str, int], gone: dict[str, int], what: str) -> None:

@@ -44,7 +44,7 @@ def apply_rules(work: Cleaning, study: Loaded, register: pl.DataFrame | None) ->
 def _unusable_rows(work: Cleaning, study: Loaded) -> None:
     """Drop rows for what they are as a whole."""
     plan, items = study.clean, study.instrument.item_ids
-    answered = pl.sum_horizontal(pl.col(items).is_not_null())
+    answered = _answered(items)
     if plan.test_status:
         found = _meant(work, "status", plan.test_status)
         work.drop("test_status", "Test responses", pl.col("status").is_in(found), "status", pl.col("status"))
@@ -64,6 +64,11 @@ def _unusable_rows(work: Cleaning, study: Loaded) -> None:
     if plan.straight_liners == "drop" and (same := straight_lined(study.instrument)) is not None:
         raw = pl.format("{} in all {} answers", pl.min_horizontal(items), answered)
         work.drop("straight_liners", "The same answer to items of both directions", same, "items", raw)
+
+
+def _answered(items: list[str]) -> pl.Expr:
+    """How many items a row answers; in a narrow type, since it is summed column by column."""
+    return pl.sum_horizontal(pl.col(items).is_not_null().cast(pl.Int16))
 
 
 REPEATED = {"first": "first", "last": "last", "most_complete": "most complete"}
@@ -96,7 +101,7 @@ def straight_lined(instrument: Instrument) -> pl.Expr | None:
         return None
     return (
         (pl.min_horizontal(items) == pl.max_horizontal(items))
-        & (2 * pl.sum_horizontal(pl.col(items).is_not_null()) >= len(items))
+        & (2 * _answered(items) >= len(items))
         & pl.any_horizontal(pl.col(turned).is_not_null())
         & pl.any_horizontal(pl.col(straight).is_not_null())
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from learning_survey import one_byte
 from learning_survey.errors import SurveyError
 
-BLOCK = 1 << 20  # bytes read at a time
+BLOCK = 1 << 18  # bytes read at a time
 WORDS = 200_000  # words that are looked at
 FEW = 100  # bytes beyond ASCII that may form valid UTF-8 by chance
 MARKS = (

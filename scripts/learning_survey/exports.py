@@ -7,7 +7,7 @@ under ``exports`` (``encoding``, ``delimiter``, ``sheet``, ``header``), and what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,7 +20,7 @@ from learning_survey.encodings import UndecidedError
 from learning_survey.errors import SurveyError
 from learning_survey.kinds import FORMATS, SAVE_AGAIN, format_of
 from learning_survey.mapping import columns_of
-from learning_survey.text_files import Text
+from learning_survey.text_files import Text, Types
 
 if TYPE_CHECKING:
     from learning_survey.config import Exports, Loaded
@@ -46,7 +46,7 @@ class Sheet:
     ``questions`` has what was asked in each column, "" where the file does not say. ``rows`` has ``line``, the number
     that a spreadsheet shows beside the row (where names are part of the format, as if they were in line 1), and ``0``,
     ``1``, … for the cells under each header. Rows without any text are left out; they count as lines. A cell without
-    text is null. ``cells`` are the same, not yet trimmed and with every row.
+    text is null. ``cells`` are the same, not yet trimmed and with every row, some columns in another type than text.
     """
 
     path: Path
@@ -55,13 +55,14 @@ class Sheet:
     questions: list[str] = field(default_factory=list)
     detected: Detected = Detected()
     text: Text | None = None
-    cells: pl.LazyFrame | None = None
+    read: Callable[[Types], pl.LazyFrame] | None = None
 
     def __post_init__(self) -> None:
-        if self.cells is None:
-            object.__setattr__(self, "cells", self.rows)
         if not self.questions:
             object.__setattr__(self, "questions", [""] * len(self.header))
+
+    def cells(self, types: Types) -> pl.LazyFrame:
+        return self.read(types) if self.read else self.rows.cast(dict(types))
 
     def close(self) -> None:
         """Remove what was written to read the file; ``rows`` are of no use after that."""
@@ -181,7 +182,7 @@ def read_sheet(path: Path, stated: Exports | None = None, known: Iterable[str] =
         sheet = _typed(path, *data_files.parquet(path), Detected("Parquet", header_rows=0))
     else:
         sheet = _workbook(path, kind, says)
-    if sheet.cells.head(headers.SAMPLE).pipe(_filled, len(sheet.header)).collect().is_empty() and (
+    if sheet.cells({}).head(headers.SAMPLE).pipe(_filled, len(sheet.header)).collect().is_empty() and (
         sheet.rows.head(1).collect(engine="streaming").is_empty()  # blank rows at the top; the whole file is looked at
     ):
         sheet.close()
@@ -205,7 +206,7 @@ def _text(path: Path, says: dict[str, str], known: Iterable[str]) -> Sheet:
         seen = [(row + [""] * width)[:width] for _, _, row in first]
         found = headers.understand(seen, says.get("header"))
         records, lines, _ = first[found.rows - 1]
-        rows = text_files.scan(text, width, records + 1, lines)
+        read = text_files.scan(text, width, records + 1, lines)
     except BaseException:
         text.close()
         raise
@@ -217,7 +218,7 @@ def _text(path: Path, says: dict[str, str], known: Iterable[str]) -> Sheet:
         line_end=text.line_end,
         header_rows=found.rows,
     )
-    return Sheet(path, found.names, _filled(rows, width), found.questions, detected, text, rows)
+    return Sheet(path, found.names, _filled(read({}), width), found.questions, detected, text, read)
 
 
 def _workbook(path: Path, kind: str, says: dict[str, str]) -> Sheet:

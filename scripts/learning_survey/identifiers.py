@@ -97,19 +97,24 @@ def kind_of_text(text: str) -> str | None:
 
 def kind_by_content(values: Sequence[str]) -> str | None:
     """The kind that most of the filled cells are, or three different ones among them; None otherwise."""
-    cells = [v.strip() for v in values if v and v.strip()]
+    cells: Counter[str] = Counter()
+    for value, n in Counter(values).items():
+        if value and value.strip():
+            cells[value.strip()] += n
     if not cells:
         return None
-    different = set(cells)
-    kinds = {cell: kind_of_text(cell) for cell in different}
-    counts = Counter(kinds[cell] for cell in cells if kinds[cell])
+    filled, different = cells.total(), set(cells)
+    kinds = {cell: kind for cell in cells if (kind := kind_of_text(cell))}
+    counts: Counter[str] = Counter()
+    for cell, kind in kinds.items():
+        counts[kind] += cells[cell]
     for kind, n in counts.most_common(1):
-        if 2 * n >= len(cells) or sum(k == kind for k in kinds.values()) >= 3:
+        if 2 * n >= filled or sum(k == kind for k in kinds.values()) >= 3:
             return kind
     if _birth_dates(different):
         return "date of birth"
     varied = len(different) >= 4 and (
-        len(different) >= 0.8 * len(cells) or (len(different) >= 20 and len(different) >= 0.3 * len(cells))
+        len(different) >= 0.8 * filled or (len(different) >= 20 and len(different) >= 0.3 * filled)
     )
     if varied and 2 * sum(len(cell.split()) >= _WORDS for cell in different) >= len(different):
         return "free text"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -21,6 +21,8 @@ from learning_survey.mapping import check_files, columns_of, constants_of, quote
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
+
+ANSWER, FIELD = pl.Categorical(), pl.Categorical(pl.Categories("fields"))  # texts that are numbered together
 
 
 def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
@@ -51,7 +53,7 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     check_files(paths, found, study)
     labels = file_labels.labels(paths, study)
     shown = sorted((file_labels.shown(row, labels, study) for row in written), key=lambda row: row["file"])
-    tables.write(pl.DataFrame(shown, infer_schema_length=None).to_pandas(), "ingest.files", table_folder, study)
+    tables.write(pl.DataFrame(shown, infer_schema_length=None), "ingest.files", table_folder, study)
     file_labels.write(written, labels, out.with_name(file_labels.FILE))
     people.write(pl.concat(parts), "ingested", out, study.instrument)
 
@@ -69,60 +71,63 @@ def coded(sheet: Sheet, place: dict[str, int], study: Loaded, codes: dict[str | 
     ``place`` is where fields and items stand (``mapping.columns_of``), ``codes`` the instrument's response scales by
     name, None for ``response``. Raises SurveyError for labels that no scale of their item knows.
     """
-    constants = constants_of(sheet.path, study)
+    constants, items = constants_of(sheet.path, study), study.instrument.item_ids
     missing = {value.strip().lower() for value in study.exports.missing_values}
-    # An answer is held as the number of its text: each different text is looked at once.
-    present = [i for i in study.instrument.item_ids if i in place]
-    others = {str(k) for k in range(len(sheet.header))} - {str(place[i]) for i in present}
-    rows = sheet.cells.select(
-        pl.col("line").cast(pl.Int32),
-        *(_present(pl.col(str(place[f])).str.strip_chars(), missing).alias(f) for f in FIELDS if f in place),
-        *(pl.col(str(place[i])).cast(pl.Categorical).alias(i) for i in present),
-        pl.any_horizontal(pl.lit(False), *(_filled(pl.col(k)) for k in sorted(others))).alias("filled"),
-    ).collect(engine="streaming")
-    if not rows["filled"].all():
-        rows = rows.filter(pl.any_horizontal("filled", *(_filled(pl.col(i).cast(pl.String)) for i in present)))
+    # A text is held as its number, so that each different one is looked at once. Ids differ from row to row.
+    types = {name: pl.String if name == "respondent" else ANSWER if name in items else FIELD for name in place}
+    rows = (
+        sheet.cells({str(k): types[name] for name, k in place.items()})
+        .select(pl.col("line").cast(pl.Int32), *(pl.col(str(k)).alias(name) for name, k in place.items()))
+        .collect(engine="streaming")
+    )
+    given = {f: _texts(rows[f], missing) for f in FIELDS if f in place}
     no_answer, unknown, code = Labels(study.exports.missing_labels), {}, {}
     for scale, known in codes.items():
-        items = [i.id for i in study.instrument.items if i.response == scale and i.id in place]
-        texts_of = {n: text for i in items for n, text in _numbers(rows[i])}
+        own = [i.id for i in study.instrument.items if i.response == scale and i.id in place]
+        texts_of = {n: text for i in own for n, text in _numbers(rows[i])}
         none = {text for text in texts_of.values() if text == "" or text.lower() in missing or text in no_answer}
         meaning = {text: None if text in none else known.of(text) for text in sorted(set(texts_of.values()))}
-        code |= dict.fromkeys(items, _by_number({n: meaning[text] for n, text in texts_of.items()}))
+        code |= dict.fromkeys(own, _by_number({n: meaning[text] for n, text in texts_of.items()}, pl.Int8))
         if texts := [text for text, c in meaning.items() if c is None and text not in none]:
-            unknown[scale] = _cells_with(texts, rows.select("line", *items))
+            unknown[scale] = _cells_with(texts, rows.select("line", *own))
     if unknown:
         privacy.refuse_in_answers(pl.concat(unknown.values()), sheet.path)
         raise _unknown_labels(unknown, sheet, place, study, codes)
-    return rows.select(
+    frame = rows.select(
         pl.lit(file_labels.name_of(sheet.path, study)).alias("file"),
         "line",
-        *(pl.col(f) if f in place else pl.lit(constants.get(f), pl.String).alias(f) for f in FIELDS),
+        *(pl.lit(given[f]) if f in place else pl.lit(constants.get(f), pl.String).alias(f) for f in FIELDS),
         *(
             pl.lit(code[i]).gather(pl.col(i).to_physical()).alias(i) if i in place else pl.lit(None, pl.Int8).alias(i)
-            for i in study.instrument.item_ids
+            for i in items
         ),
     )
+    if any(texts.null_count() == 0 for texts in given.values()):
+        return frame
+    # Rows that the sheet leaves out have no text at all.
+    filled = sheet.rows.select(pl.col("line").cast(pl.Int32)).collect(engine="streaming")
+    blank = pl.all_horizontal(pl.col(name).is_null() for name in place)
+    return frame.filter(~blank | pl.col("line").is_in(filled["line"].implode()))
 
 
-def _present(text: pl.Expr, missing: set[str]) -> pl.Expr:
-    """``text``, null where it is empty or one of ``missing`` after case is taken away."""
-    return pl.when(~text.str.to_lowercase().is_in({"", *missing})).then(text)
+def _texts(cells: pl.Series, missing: set[str]) -> pl.Series:
+    """Cells trimmed, null where they are empty or one of ``missing`` after case is taken away."""
+    if cells.dtype == pl.String:
+        text = cells.str.strip_chars()
+        return text.set(text.str.to_lowercase().is_in(["", *missing]), None)
+    kept = {n: None if text == "" or text.lower() in missing else text for n, text in _numbers(cells)}
+    return _by_number(kept, pl.String).gather(cells.to_physical()).alias(cells.name)
 
 
-def _filled(cell: pl.Expr) -> pl.Expr:
-    return (cell.str.strip_chars() != "").fill_null(False)
-
-
-def _numbers(answers: pl.Series) -> Iterator[tuple[int, str]]:
+def _numbers(texts: pl.Series) -> Iterator[tuple[int, str]]:
     """The numbers that Polars holds the texts of a categorical column as, and these texts, trimmed."""
-    given = answers.drop_nulls().unique()
+    given = texts.drop_nulls().unique()
     return zip(given.to_physical(), given.cast(pl.String).str.strip_chars(), strict=True)
 
 
-def _by_number(code: dict[int, int | None]) -> pl.Series:
-    """Codes at the places of their numbers."""
-    return pl.Series([code.get(n) for n in range(max(code, default=0) + 1)], dtype=pl.Int8)
+def _by_number(meaning: dict[int, Any], dtype: Any) -> pl.Series:
+    """What numbers mean, at the places of the numbers."""
+    return pl.Series([meaning.get(n) for n in range(max(meaning, default=0) + 1)], dtype=dtype)
 
 
 def _cells_with(texts: list[str], answers: pl.DataFrame) -> pl.DataFrame:

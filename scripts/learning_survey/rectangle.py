@@ -26,25 +26,26 @@ def check(text: Text, width: int) -> None:
     last = (ord("\n"), False)  # the byte before, and whether it stands in quotation marks
     for block in text.blocks():
         data = np.frombuffer(block, np.uint8)
-        at = np.flatnonzero((data == comma) | (data == ord("\n")) | (data == quote))
-        marks = data[at]  # few bytes are marks, so that all that follows is short
+        commas_at, ends = data == comma, data == ord("\n")
         if quoted or last[0] == quote or quote in block:
-            quotes = marks == quote
-            inside = np.bitwise_xor.accumulate(quotes.view(np.uint8)) ^ np.uint8(quoted)
-            _quotes(text, data, at, inside, (last, rows))
-            quoted = bool(inside[-1]) if len(inside) else quoted
-            outside = (inside == 0) & ~quotes
-            at, marks = at[outside], marks[outside]
-        ends = np.flatnonzero(marks == ord("\n"))
-        counts = np.diff(ends, prepend=-1) - 1
+            at = np.flatnonzero(data == quote)
+            before, quoted = quoted, quoted ^ bool(len(at) % 2)
+            opens, closes = at[int(before) :: 2], at[1 - int(before) :: 2]
+            _quotes(text, data, opens, closes, (last, rows))
+            if before or quoted or not np.array_equal(opens + 1, closes):  # not only cells of two marks and no more
+                outside = _outside(data, quote, before)
+                commas_at &= outside
+                ends &= outside
+        ends = np.flatnonzero(ends)
+        after = ends[-1] + 1 if len(ends) else 0
+        starts = np.append(0, ends[:-1] + 1) if len(ends) else ends
+        counts = np.add.reduceat(commas_at[:after], starts, dtype=np.uint32).astype(np.int64) if after else ends
         counts[:1] += commas
         for k in np.flatnonzero(counts != width - 1):
-            start = at[ends[k - 1]] + 1 if k else 0
-            if counts[k] or (started if k == 0 else b"") + block[start : at[ends[k]]].strip():
+            if counts[k] or (started if k == 0 else b"") + block[starts[k] : ends[k]].strip():
                 _ragged(text, rows + int(k) + 1, int(counts[k]) + 1, width)
-        after = at[ends[-1]] + 1 if len(ends) else 0
-        commas = (0 if len(ends) else commas) + len(at) - (ends[-1] + 1 if len(ends) else 0)
-        started = (b"" if len(ends) else started) + block[after : after + 64].strip()
+        commas = (0 if after else commas) + int(np.count_nonzero(commas_at[after:]))
+        started = (b"" if after else started) + block[after : after + 64].strip()
         rows += len(ends)
         last = (int(data[-1]), quoted)
     if quoted:
@@ -53,18 +54,22 @@ def check(text: Text, width: int) -> None:
         _ragged(text, rows + 1, commas + 1, width)
 
 
+def _outside(data: np.ndarray, quote: int, quoted: bool) -> np.ndarray:
+    """Where ``data`` stands outside quotation marks; ``quoted``: it begins inside."""
+    inside = np.bitwise_xor.accumulate((data == quote).view(np.uint8))
+    return inside == int(quoted)
+
+
 def _quotes(
-    text: Text, data: np.ndarray, at: np.ndarray, inside: np.ndarray, before: tuple[tuple[int, bool], int]
+    text: Text, data: np.ndarray, opens: np.ndarray, closes: np.ndarray, before: tuple[tuple[int, bool], int]
 ) -> None:
     """Raise where a quotation mark opens or closes in the middle of a cell.
 
-    ``at`` is where commas, line ends and quotation marks are in ``data``, ``inside`` 1 where one opens quotation marks
-    or stands in them. ``before`` is the last byte before ``data``, whether it stood in them, and the rows until then.
+    ``opens`` and ``closes`` are where marks do so in ``data``. ``before`` is the last byte before ``data``, whether it
+    stood in quotation marks, and the rows until then.
     """
     comma, quote = ord(text.delimiter), ord(text.quote)
     (last, quoted), rows = before
-    quotes = data[at] == quote
-    opens, closes = at[quotes & (inside == 1)], at[quotes & (inside == 0)]
     previous = np.where(opens > 0, data[opens - 1], last)
     wrong = opens[(previous != comma) & (previous != 10) & (previous != quote)]
     after = closes[closes + 1 < len(data)] + 1
@@ -74,7 +79,7 @@ def _quotes(
     broken = after[(following != comma) & (following != 10) & (following != 13) & (following != quote)]
     if len(wrong) or len(broken):
         place = int(min([*wrong[:1], *broken[:1]]))
-        line = rows + 1 + int(((data[at] == 10) & (inside == 0) & (at < place)).sum())
+        line = rows + 1 + int(((data == 10) & _outside(data, quote, quoted))[:place].sum())
         raise SurveyError(
             "a cell has a quotation mark inside and none around it",
             where=f"{text.path}, line {line}",

@@ -11,10 +11,11 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -24,10 +25,11 @@ from learning_survey.errors import FREE, SurveyError, system_reason
 from learning_survey.kinds import SAVE_AGAIN
 from learning_survey.rectangle import NAMES, check
 
-BLOCK = 1 << 20  # bytes looked at together, few enough to stay in the processor's cache
+BLOCK = 1 << 18  # bytes looked at together, few enough to stay in the processor's cache
 HELD = 1 << 26  # bytes of converted text that stay in memory
 LOOK = 1 << 20  # characters from which delimiter and quotation mark are found
 DELIMITERS = {name: mark for mark, name in NAMES.items()}
+Types = Mapping[str, Any]  # of columns that are not read as text
 
 
 @dataclass
@@ -61,7 +63,7 @@ class Text:
 
     def head(self) -> str:
         """The first LOOK characters, or fewer, without the byte order mark."""
-        block = next(self.blocks(), b"")[:LOOK]
+        block = b"".join(islice(self.blocks(), -(-LOOK // BLOCK)))[:LOOK]
         return block.decode("utf-8", "ignore")
 
     def close(self) -> None:
@@ -287,8 +289,8 @@ def first_rows(text: Text, count: int) -> list[tuple[int, int, list[str]]]:
     return rows
 
 
-def scan(text: Text, width: int, records: int, lines: int) -> pl.LazyFrame:
-    """Rows after the first ``records`` rows and ``lines`` lines: ``line`` and ``0`` … as text.
+def scan(text: Text, width: int, records: int, lines: int) -> Callable[[Types], pl.LazyFrame]:
+    """Rows after the first ``records`` rows and ``lines`` lines: ``line`` and ``0`` … as text, or as the types given.
 
     Checks the whole file first, so that nothing makes it unreadable later. Raises SurveyError.
     """
@@ -300,20 +302,25 @@ def scan(text: Text, width: int, records: int, lines: int) -> pl.LazyFrame:
             skip += file.read(text.skip).count(b"\n")
     elif text.skip:
         skip += content[: text.skip].count(b"\n")
-    rows = pl.scan_csv(
-        content,
-        separator=text.delimiter,
-        quote_char=text.quote,
-        skip_lines=skip,
-        has_header=False,
-        schema={str(k): pl.String for k in range(width)},
-        row_index_name="line",
-        row_index_offset=records + 1,
-    )
+
+    def rows(types: Types) -> pl.LazyFrame:
+        return pl.scan_csv(
+            content,
+            separator=text.delimiter,
+            quote_char=text.quote,
+            skip_lines=skip,
+            has_header=False,
+            schema={name: types.get(name, pl.String) for name in map(str, range(width))},
+            row_index_name="line",
+            row_index_offset=records + 1,
+        )
+
     try:
-        rows.head(1).collect(engine="streaming")
+        rows({}).head(1).collect()
     except pl.exceptions.NoDataError:
-        return pl.LazyFrame(schema={"line": pl.UInt32} | {str(k): pl.String for k in range(width)})
+        return lambda types: pl.LazyFrame(
+            schema={"line": pl.UInt32} | {str(k): pl.String for k in range(width)} | types
+        )
     except pl.exceptions.PolarsError as error:
         problem = f"cannot be read as CSV: {str(error).splitlines()[0]}"
         raise SurveyError(problem, where=text.path, remedy=SAVE_AGAIN) from None

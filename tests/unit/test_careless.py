@@ -8,7 +8,7 @@ from surveys import make_survey
 
 from learning_survey import careless
 from learning_survey.errors import SurveyError
-from learning_survey.people import schema
+from learning_survey.people import faults, schema
 
 OFF = {"drop_duplicates": False, "min_answered": 0.0, "straight_liners": "keep"}
 N = np.nan
@@ -34,6 +34,11 @@ def table(survey, name):
     return pl.read_csv(survey.tables / "clean" / f"{name}.csv").drop("study", "cohort")
 
 
+def answers(x):
+    seen = ~np.isnan(x).T
+    return careless.Answers(np.where(seen, x.T, 0).astype(np.int8), seen)
+
+
 def straight(frame, rows=12, code=3):
     """The first ``rows`` rows give one code throughout."""
     items = [c for c in frame.columns if c.startswith("d")]
@@ -43,13 +48,13 @@ def straight(frame, rows=12, code=3):
 
 def test_the_longest_run_passes_over_gaps():
     x = np.array([[1, 1, 2, 2, 2, 1], [1, N, 1, 1, 2, N], [5, 5, 5, 5, 5, 5], [N] * 6, [1, 2, 3, 4, 5, 1]])
-    np.testing.assert_array_equal(careless.longest_run(x), [3, 3, 6, N, 1])
+    np.testing.assert_array_equal(careless.longest_run(answers(x)), [3, 3, 6, N, 1])
 
 
 def test_variability_is_the_standard_deviation_of_what_is_answered():
     x = np.array([[1, 2, 3, 4], [5, N, 5, 5], [2, N, 4, N], [1, N, N, N]])
     expected = [np.std([1, 2, 3, 4], ddof=1), 0, np.sqrt(2), N]
-    np.testing.assert_allclose(careless.variability(x), expected, atol=1e-12)
+    np.testing.assert_allclose(careless.variability(answers(x)), expected, atol=1e-12)
 
 
 def test_even_odd_is_the_stepped_up_correlation_of_halves(survey):
@@ -57,7 +62,14 @@ def test_even_odd_is_the_stepped_up_correlation_of_halves(survey):
     rng = np.random.default_rng(1)
     x = rng.integers(1, 6, (50, 16)).astype(float)
     x[3, :4] = N
-    found = careless.even_odd(x, instrument)
+    turned = np.isin(instrument.item_ids, instrument.reversed_ids)
+    assert turned.any()
+
+    def even_odd():
+        recorded = answers(np.where(turned, 6 - x, x))
+        return careless.even_odd(careless.Halves.of(recorded, instrument))
+
+    found = even_odd()
     for k in (0, 1, 3, 20):
         odd = np.array([np.mean(x[k, 4 * d : 4 * d + 4][0::2]) for d in range(4)])
         even = np.array([np.mean(x[k, 4 * d : 4 * d + 4][1::2]) for d in range(4)])
@@ -66,7 +78,7 @@ def test_even_odd_is_the_stepped_up_correlation_of_halves(survey):
         assert found[k] == pytest.approx(max(2 * r / (1 + r), -1), abs=1e-9)
     x[4, :8] = N
     x[5] = 3
-    assert np.isnan(careless.even_odd(x, instrument)[4:6]).all()
+    assert np.isnan(even_odd()[4:6]).all()
 
 
 def test_mahalanobis_is_that_of_the_answered_items(survey):
@@ -202,7 +214,7 @@ def test_what_cannot_be_computed_is_null(tmp_path):
     flags, kept = run(small)
     assert kept.height == 15 and flags["mahalanobis"].null_count() == flags["even_odd"].null_count() == 15
     assert flags["seconds_per_item"].null_count() == 15
-    schema("flags", small.load().instrument).validate(flags)
+    assert faults(flags, schema("flags", small.load().instrument)) == []
 
 
 @pytest.mark.parametrize("block", [1, 7, 100])

@@ -20,20 +20,26 @@ def survey(tmp_path_factory):
 
 @pytest.mark.parametrize("file", people.FILES)
 def test_what_the_steps_write_fits(survey, file):
-    people.schema(file, survey.load().instrument).validate(pl.read_parquet(survey.processed / f"{file}.parquet"))
+    schema = people.schema(file, survey.load().instrument)
+    assert people.faults(pl.read_parquet(survey.processed / f"{file}.parquet"), schema) == []
 
 
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        ("ingested", pl.lit(9, pl.Int8).alias("d1_1"), "d1_1: isin"),
-        ("ingested", pl.lit(None, pl.String).alias("file"), "file: not_nullable"),
-        ("clean", pl.lit("boys and girls").alias("gender"), "gender: isin"),
-        ("clean", pl.lit(-3, pl.Int16).alias("age"), "age: "),
-        ("schools", pl.lit("S01").alias("school"), "school: "),
-        ("scores", pl.lit(0.5).alias("d1"), "d1: in_range"),
-        ("scores", pl.lit("Ada").alias("name"), "column_in_schema"),
-        ("scores", pl.col("d1").cast(pl.Float32), "d1: dtype"),
+        ("ingested", pl.lit(9, pl.Int8).alias("d1_1"), "d1_1: above 5"),
+        ("ingested", pl.lit(0, pl.Int8).alias("d1_1"), "d1_1: below 1"),
+        ("ingested", pl.lit(1, pl.Int32).alias("line"), "line: below 2"),
+        ("flags", pl.lit(float("nan")).alias("irv"), "irv: is no number"),
+        ("flags", pl.lit(None, pl.Boolean).alias("kept"), "kept: is missing"),
+        ("flags", pl.lit(1.5).alias("mahalanobis_p"), "mahalanobis_p: above 1"),
+        ("ingested", pl.lit(None, pl.String).alias("file"), "file: is missing"),
+        ("clean", pl.lit("boys and girls").alias("gender"), "gender: not an allowed value"),
+        ("clean", pl.lit(-3, pl.Int16).alias("age"), "age: below 0"),
+        ("schools", pl.lit("S01").alias("school"), "school: is there twice"),
+        ("scores", pl.lit(0.5).alias("d1"), "d1: below 1"),
+        ("scores", pl.lit("Ada").alias("name"), "name: not a column of the file"),
+        ("scores", pl.col("d1").cast(pl.Float32), "d1: not of type Float64"),
     ],
 )
 def test_what_does_not_fit_is_not_written(survey, tmp_path, file, change, message):
@@ -49,3 +55,13 @@ def test_what_does_not_fit_is_not_written(survey, tmp_path, file, change, messag
     assert "defect of the step" in str(caught.value)
     assert not (tmp_path / f"{file}.parquet").exists()
     assert "boys and girls" not in str(caught.value)
+
+
+def test_columns_out_of_order_and_codes_in_a_gap_do_not_fit(survey):
+    instrument = survey.load().instrument
+    frame = pl.read_parquet(survey.processed / "ingested.parquet")
+    assert people.faults(frame.select(reversed(frame.columns)), people.schema("ingested", instrument))
+    column = {"d1_1": people._coded([1, 2, 4])}
+    codes = pl.DataFrame({"d1_1": pl.Series([1, 4, None], dtype=pl.Int8)})
+    assert people.faults(codes, column) == []
+    assert people.faults(codes.fill_null(3), column) == ["d1_1: not an allowed value"]
