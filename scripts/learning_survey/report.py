@@ -50,7 +50,6 @@ SOFTWARE = (
     "scipy",
     "polars",
     "pandas",
-    "pandera",
     "pingouin",
     "factor-analyzer",
     "matplotlib",
