@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import io
 import json
-import math
 import os
 import re
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from learning_survey.errors import SurveyError, system_reason
-from learning_survey.schemas import RANGES, TABLES, Column, Table
+from learning_survey.schemas import RANGES, TABLES, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,61 +88,41 @@ def write(frame: pd.DataFrame | pl.DataFrame, name: str, folder: Path, study: Lo
     Two leading columns, ``study`` and ``cohort``, say in the file itself where it is from. Raises SurveyError when
     the frame does not fit the schema: that is a defect of the stage, caught before anything is written.
     """
+    import polars as pl
+
     table = TABLES[name]
-    columns = validated(frame, name, table)
+    frame = validated(frame.to_pandas() if isinstance(frame, pl.DataFrame) else frame, name, table)
+    frame.insert(0, "study", study.id)
+    frame.insert(1, "cohort", study.cohort)
     for column, spec in table.columns.items():
         if spec.unit in ("id", "text"):
-            columns[column] = [neutral(cell) if cell is not None else None for cell in columns[column]]
-        elif spec.unit != "flag":
-            columns[column] = [f"{cell:.10g}" if cell is not None else None for cell in columns[column]]
+            frame[column] = [neutral(cell) if isinstance(cell, str) else cell for cell in frame[column]]
     path = folder / f"{name.rpartition('.')[2]}.csv"
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow(["study", "cohort", *columns])
-        out.writerows([study.id, study.cohort, *cells] for cells in zip(*columns.values(), strict=True))
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n", encoding="utf-8")
     return path
 
 
-def validated(frame: pd.DataFrame | pl.DataFrame, name: str, table: Table) -> dict[str, list[Any]]:
-    """The cells of ``frame`` by column, in the table's order, None where empty.
+def validated(frame: pd.DataFrame, name: str, table: Table) -> pd.DataFrame:
+    """``frame`` with the table's columns in order, checked with pandera; raises SurveyError."""
+    import pandera.pandas as pa
 
-    Raises SurveyError where columns are missing or not the table's, where a cell is not of its unit's type, out of its
-    range, or missing from a column that must have it, and where a key is there twice.
-    """
-    faults = [f"{c}: not a column of the table" for c in frame.columns if c not in table.columns]
-    faults += [f"{c}: missing" for c in table.columns if c not in frame.columns]
-    columns: dict[str, list[Any]] = {}
+    columns = {}
     for column, spec in table.columns.items():
-        if column in frame.columns:
-            columns[column], wrong = _cells(frame[column].to_list(), spec)
-            faults += [f"{column}: {problem}" for problem in wrong]
-    keys = list(zip(*(columns[key] for key in table.keys if key in columns), strict=True))
-    if len(set(keys)) < len(keys):
-        faults.append(f"{', '.join(table.keys)}: there twice")
-    if faults:
+        checks = [pa.Check.in_range(*RANGES[spec.unit])] if spec.unit in RANGES else []
+        dtype = {"id": str, "text": str, "flag": bool}.get(spec.unit, float)
+        columns[column] = pa.Column(dtype, checks, nullable=spec.nullable and dtype is not bool, coerce=dtype is float)
+    if frame.empty:  # columns without a value have no type of their own
+        frame = frame.astype({name: column.dtype.type for name, column in columns.items() if name in frame})
+    schema = pa.DataFrameSchema(columns, strict=True, ordered=False, unique=table.keys or None)
+    try:
+        checked = schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases[["column", "check", "failure_case"]].head(5).to_string(index=False)
         raise SurveyError(
-            "does not fit its schema:\n" + "\n".join(faults[:5]),
-            where=f"table {name}",
-            remedy="This is a defect of the stage.",
-        )
-    return columns
-
-
-def _cells(given: list[Any], spec: Column) -> tuple[list[Any], list[str]]:
-    """Cells as text, bool or float, None where empty; and what is wrong with them."""
-    cells = [cell.item() if hasattr(cell, "item") else cell for cell in given]  # NumPy's numbers as Python's
-    cells = [None if type(cell).__name__ == "NAType" or cell != cell else cell for cell in cells]  # noqa: PLR0124
-    kind = {"id": str, "text": str, "flag": bool}.get(spec.unit, float)
-    odd = [c for c in cells if c is not None and not isinstance(c, (int, float) if kind is float else kind)]
-    wrong = [f"a cell is no {kind.__name__}"] if odd else []
-    if None in cells and (kind is bool or not spec.nullable):
-        wrong.append("a cell is empty")
-    if kind is float and not odd:
-        low, high = RANGES.get(spec.unit, (-math.inf, math.inf))
-        cells = [None if cell is None else float(cell) for cell in cells]
-        outside = [cell for cell in cells if cell is not None and not low <= cell <= high]
-        wrong += [f"{cell:g} is not within {low:g} and {high:g}" for cell in outside[:1]]
-    return cells, wrong
+            f"does not fit its schema:\n{cases}", where=f"table {name}", remedy="This is a defect of the stage."
+        ) from None
+    return checked[list(table.columns)].reset_index(drop=True)
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
