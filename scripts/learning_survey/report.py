@@ -50,6 +50,7 @@ SOFTWARE = (
     "scipy",
     "polars",
     "pandas",
+    "pandera",
     "pingouin",
     "factor-analyzer",
     "matplotlib",
