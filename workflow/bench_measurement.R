@@ -49,4 +49,4 @@ for (name in strsplit(given[3], ",")[[1]]) {
 }
 versions <- sapply(c("psych", "lavaan"), function(p) paste(p, packageVersion(p)))
 blas <- basename(normalizePath(extSoftVersion()[["BLAS"]]))
-cat("versions", paste(c(paste("R", getRversion()), versions, blas), collapse = ", "), "\n")
+cat("versions", paste(c(paste("R", getRversion()), versions, paste("BLAS", blas)), collapse = ", "), "\n")

@@ -167,10 +167,10 @@ def section(found: Measured) -> list[str]:
         "",
         "Ours starts from the pass, R from the rows each time. Alphas, parallel analysis and polychoric correlations",
         "use the answers that each pair has. Factor models use the students who answered every item",
-        f"({found.rows['complete']:,.0f}), full information all. WLSMV of two genders uses those with every answer in R,",
-        f"and in ours all {found.rows['two']:,} with the answers that each pair has. Parallel analysis draws correlation",
-        "matrices from their distribution; R draws answers, and resamples those given. In WLSMV's second level of two",
-        "genders thresholds, loadings and intercepts are equal, in both.",
+        f"({found.rows['complete']:,.0f}), full information all. WLSMV of two genders uses those with every answer",
+        f"in R, and in ours all {found.rows['two']:,} with the answers that each pair has. Parallel analysis draws",
+        "correlation matrices from their distribution; R draws answers, and resamples those given. In WLSMV's second",
+        "level of two genders thresholds, loadings and intercepts are equal, in both.",
         "",
         "| stage as a command | s |",
         "|---|---:|",
@@ -216,7 +216,7 @@ def targets(found: Measured) -> list[str]:
             missed.append(f"{STEPS[step]} ({more / few:.2f} times as long from the moments of more students)")
     return [
         f"Targets: {TIMES} times faster where R takes more than {LONG:.0f} s, WLSMV {TIMES_WLSMV} times; nothing",
-        f"slower than R; the steps, and the stages, under {LIMIT:.0f} s; from moments only, no more than {SPREAD - 1:.0%}",
+        f"slower than R; the steps, and the stages, under {LIMIT:.0f} s; from moments only, at most {SPREAD - 1:.0%}",
         f"longer for more students. Missed: {'; '.join(missed) or 'none'}.",
     ]
 
