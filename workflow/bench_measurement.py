@@ -2,7 +2,8 @@
 
 The cohort is drawn, read, cleaned and scored in a copy of the project. ``bench_steps.py`` times our functions on it,
 and again on the moments of about a hundred cohorts; ``bench_measurement.R`` times R on the same answers in the same
-run. Everything has one thread. R's steps that take minutes run only when they are asked for.
+run. All have one thread; psych forks where it does so by itself. R's steps that take minutes run only when they are
+asked for.
 """
 
 from __future__ import annotations
@@ -170,7 +171,8 @@ def section(found: Measured) -> list[str]:
         f"({found.rows['complete']:,.0f}), full information all. WLSMV of two genders uses those with every answer",
         f"in R, and in ours all {found.rows['two']:,} with the answers that each pair has. Parallel analysis draws",
         "correlation matrices from their distribution; R draws answers, and resamples those given. In WLSMV's second",
-        "level of two genders thresholds, loadings and intercepts are equal, in both.",
+        "level of two genders thresholds, loadings and intercepts are equal, in both. Where psych forks by itself it may",
+        "use two cores.",
         "",
         "| stage as a command | s |",
         "|---|---:|",
