@@ -224,8 +224,9 @@ def targets(found: Measured) -> list[str]:
 
 
 def _time(seconds: float) -> str:
-    """Three significant digits, without a sign of more precision than that."""
-    return f"{seconds:.0f}" if seconds >= 100 else f"{seconds:.3g}" if seconds >= 1 else f"{seconds:.4f}"
+    """Three significant digits; ten-thousandths below a second."""
+    digits = 0 if seconds >= 100 else 1 if seconds >= 10 else 2 if seconds >= 1 else 4
+    return f"{seconds:.{digits}f}"
 
 
 def _beside(step: str, own: float, r: Reference) -> str:

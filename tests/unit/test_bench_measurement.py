@@ -30,12 +30,12 @@ def page(**given):
 
 def test_the_page_sets_each_step_beside_r():
     text = page()
-    assert "| parallel analysis, 100 draws | 0.5000 | 30 | 60 |" in text
-    assert "| nine factors, ML | 0.5000 | 1 | 2.0 |" in text
+    assert "| parallel analysis, 100 draws | 0.5000 | 30.0 | 60 |" in text
+    assert "| nine factors, ML | 0.5000 | 1.00 | 2.0 |" in text
     assert "| nine factors, robust ML by school | 0.5000 |  |  |" in text
     assert "| nine factors, full-information ML | 0.5000 | not run: takes minutes; `make bench R=all` |  |" in text
     assert "R 4.2.2, psych 2.2.9: in the same run" in text
-    assert "| all of these | 6.5 | | |" in text and "| all of these | 6.0 |" in text
+    assert "| all of these | 6.50 | | |" in text and "| all of these | 6.0 |" in text
     assert "| nine alphas, with if-dropped | 0.0100 | 0.0110 | 1.10 |" in text
     assert text.endswith("Missed: none.")
 
