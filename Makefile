@@ -6,6 +6,7 @@ STUDY ?=
 NAME ?=
 EXPORTS ?=
 OPTIONS ?=
+R ?=
 BIN := .venv/bin
 
 .PHONY: build report plan study test nightly lint format bench calibration-check simulation-check lock clean help
@@ -38,8 +39,8 @@ format: .venv/ready ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/ready ## time every rule and large exports, into docs/benchmarks.md
-	@$(BIN)/python workflow/bench.py
+bench: .venv/ready ## time rules, large exports and measurement beside R, into docs/benchmarks.md (R=all: all of R)
+	@$(BIN)/python workflow/bench.py $(if $(R),--r $(R))
 
 calibration-check: .venv/ready ## draw the cohort with 20 other seeds and count the targets met
 	@$(BIN)/python scripts/calibration_check.py

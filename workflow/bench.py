@@ -1,12 +1,14 @@
-"""Time the default build, best of three, and reading and cleaning large exports; write docs/benchmarks.md.
+"""Time the default build, large exports, and the measurement steps beside R; write docs/benchmarks.md.
 
 Each round builds a fresh copy of the project with this environment: cohort to three formats. Wall time and peak memory
 of each rule come from Snakemake's benchmarks; the whole run and a second run with nothing to do are timed around the
-command. Times vary between machines and from minute to minute: compare within one table only.
+command. ``bench_scale`` and ``bench_measurement`` time the rest; ``--r all`` takes the steps of R that need minutes.
+Times vary between machines and from minute to minute: compare within one table only.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import datetime
 import os
@@ -19,6 +21,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import bench_measurement
 import bench_scale
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,8 +97,19 @@ def document(rules: dict[str, list[tuple[float, float]]], first: list[float], se
     return "\n".join(lines)
 
 
+def _part(lines: list[str]) -> list[str]:
+    """A part's lines with an empty one after them."""
+    return [*lines, ""]
+
+
 def main() -> None:
-    page = document(*measure()) + "\n" + "\n".join([*bench_scale.main(), ""])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--r", choices=["all"], help="time the steps of R that take minutes, too")
+    everything = parser.parse_args().r == "all"
+    parts = [document(*measure()), *_part(bench_scale.main())]
+    with tempfile.TemporaryDirectory() as name:
+        parts += _part(bench_measurement.main(copy_of_project(Path(name)), everything=everything))
+    page = "\n".join(parts)
     (ROOT / "docs" / "benchmarks.md").write_text(page, encoding="utf-8")
     print(page)
 
