@@ -1,9 +1,12 @@
 """Bootstrap-t interval of alpha by resampling schools, from moments: a resample is a weighted sum of small matrices.
 
-With theta = log(1 - alpha), each resample of G clusters from G gives t = (theta* - theta) / se*, and the interval is
+With theta = log(1 - alpha), each resample of G clusters gives t = (theta* - theta) / se*, and the interval is
 theta - se (quantiles of t): Efron (1981, Canadian Journal of Statistics 9, 139-172); Davison & Hinkley (1997),
-Bootstrap Methods and their Application, 5.2. Its standard error, in the sample and in every resample, is the linearised
-one: with u_g what cluster g adds to theta to first order, se² = G/(G-1) Σ_g w_g u_g², and w_g how often g was drawn.
+Bootstrap Methods and their Application, 5.2. A resample is drawn from the clusters without one of them, left out at
+random, since G from G vary by (G-1)/G too little (Hesterberg 2004, Proceedings of the Section on Statistics and the
+Environment, American Statistical Association, 2924-2930). se leaves out one cluster at a time; se*, in every resample,
+is linearised: with u_g what cluster g adds to theta to first order and w_g how often g was drawn,
+se*² = G/(G-1) Σ_g w_g u_g².
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.jackknife import coarse
+from learning_survey.jackknife import coarse, leave_one_out, standard_error
 from learning_survey.moments import Moments
+from learning_survey.reliability import alpha
 
 Array = NDArray[np.float64]
 DRAWS = 999
@@ -30,9 +34,10 @@ def alpha_interval(moments: Moments, level: float, seed: int, draws: int = DRAWS
     if count < FEWEST or len(moments.variables) < 2:
         return np.nan, np.nan
     # Several scales of a study are resampled alike, as one seed does.
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
+    weights = resamples(count, draws, np.random.default_rng(seed))
     with np.errstate(all="ignore"):
-        (theta,), (error,) = _log_alpha(clusters, np.ones((1, count)))
+        theta = np.log(1 - alpha(clusters.pooled().cov()))
+        error = standard_error(np.log(1 - alpha(leave_one_out(clusters, seed).cov())))
         drawn, errors = _log_alpha(clusters, weights)
         t = (drawn - theta) / errors
     t = t[np.isfinite(t)]
@@ -40,6 +45,13 @@ def alpha_interval(moments: Moments, level: float, seed: int, draws: int = DRAWS
         return np.nan, np.nan
     low, high = np.quantile(t, [0.5 - level / 2, 0.5 + level / 2])
     return float(1 - np.exp(theta - low * error)), float(1 - np.exp(theta - high * error))
+
+
+def resamples(count: int, draws: int, rng: np.random.Generator) -> Array:
+    """How often each of ``count`` clusters is in each of ``draws`` resamples, which each leave one out: (B, G)."""
+    left_out = rng.integers(count, size=draws)
+    chance = np.where(np.arange(count) == left_out[:, None], 0, 1 / (count - 1))
+    return rng.multinomial(count, chance).astype(float)
 
 
 def _log_alpha(moments: Moments, weights: Array) -> tuple[Array, Array]:

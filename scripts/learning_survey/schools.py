@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_survey import jackknife
 from learning_survey.describe import row_mean
 from learning_survey.errors import SurveyError
 from learning_survey.score import is_high
@@ -118,9 +119,9 @@ def icc1_interval(sums: Sums, level: float) -> Estimate:
     """icc1 with a jackknife interval over schools.
 
     r = variance between / variance within is jackknifed on the scale θ = log(r + 1 / n0), leaving out a school at a
-    time, and θ ± t(G-1) · se goes back to icc1 = r / (1 + r) (Arvesen & Schmitz 1970, Biometrics 26, 677-686). It
-    needs neither equal sizes nor normal school effects; how it fares beside others is in docs/methods/comparisons.md.
-    NaN limits with fewer than three schools.
+    time, and its limits (``jackknife.interval``) go back to icc1 = r / (1 + r) (Arvesen & Schmitz 1970, Biometrics 26,
+    677-686). It needs neither equal sizes nor normal school effects; how it fares beside others is in
+    docs/methods/comparisons.md. NaN limits with fewer than three schools.
     """
     full = components(sums)
     if np.isnan(full.icc1) or full.schools < 3:
@@ -133,10 +134,7 @@ def icc1_interval(sums: Sums, level: float) -> Estimate:
     least = 1e-9 / n0  # a sample without one school may have a smaller n0, and its r may pass below -1 / n0
     theta = float(np.log(between / within / n0))
     left_out = np.log(np.maximum((b / w - 1) / size + 1 / n0, least))
-    schools = full.schools
-    se = np.sqrt((schools - 1) / schools * ((left_out - left_out.mean()) ** 2).sum())
-    half = t_quantile(schools - 1, level) * se
-    ratios = [np.exp(theta + sign * half) - 1 / n0 for sign in (-1, 1)]
+    ratios = (np.exp(limit) - 1 / n0 for limit in jackknife.interval(np.array(theta), left_out, level))
     return Estimate(full.icc1, *(float(r / (1 + r)) for r in ratios))
 
 

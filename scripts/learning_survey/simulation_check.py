@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,11 @@ GIRLS, SLOPE, PHASE = 0.25, 0.15, 0.4
 NAMES = [f"d{d + 1}_{i + 1}" for d in range(DIMENSIONS) for i in range(ITEMS)]
 KEY = np.kron(np.eye(DIMENSIONS), np.ones((ITEMS, 1))) > 0
 FIRST = NAMES[:ITEMS]
+
+
+WITHIN, EACH_WITHIN = (0.93, 0.97), (0.915, 0.985)
+"""Shares of samples in which intervals are to hold the truth: each kind of interval; each loading by itself, where the
+outermost of 27 is off by Monte Carlo error of about two standard errors."""
 
 
 # ---------------------------------------------------------------- population
@@ -231,6 +237,17 @@ def outcome(seed: int, true: Truth) -> Outcome:
     return Outcome(estimates(drawn, true, seed), rejections(drawn, seed))
 
 
+class Row(NamedTuple):
+    """One interval: its true value, the share of samples in which it holds it or lies below it, its mean width."""
+
+    name: str
+    true: float
+    held: float
+    below: float
+    width: float
+    within: tuple[float, float] = WITHIN
+
+
 @dataclass
 class Coverage:
     """How many intervals held the truth and how many lay below it, by name; how many tests found a difference."""
@@ -252,20 +269,29 @@ class Coverage:
         for name, rejected in one.rejected.items():
             self.found[name] += bool(rejected)
 
-    def rows(self) -> list[tuple[str, float, float, float, float]]:
-        """Name, truth, share held, share below and mean width; the loadings are one row, the mean over all of them."""
-        shares = {
-            name: (true, *(d[name] / self.samples for d in (self.held, self.below, self.width)))
-            for name, true in self.true.values.items()
-        }
-        loadings = np.array([v for name, v in shares.items() if name.startswith("promax")])
-        rows = [(name, *v) for name, v in shares.items() if not name.startswith("promax")]
-        return [*rows, (f"promax loadings, mean of {len(loadings)}", float("nan"), *loadings.mean(axis=0)[1:])]
+    def rows(self) -> list[Row]:
+        """Every kind of interval; loadings are one, as their mean, followed by the ends of their range."""
+        kinds, loadings = [], []
+        for name, true in self.true.values.items():
+            shares = (d[name] / self.samples for d in (self.held, self.below, self.width))
+            (loadings if name.startswith("promax") else kinds).append(Row(name, true, *shares))
+        mean = np.array([row[2:5] for row in loadings]).mean(axis=0)
+        loadings.sort(key=lambda row: row.held)
+        ends = zip(("lowest", "highest"), (loadings[0], loadings[-1]), strict=True)
+        return [
+            *kinds,
+            Row(f"promax loadings, mean of {len(loadings)}", float("nan"), *mean),
+            *(row._replace(name=f"{end} of them: {row.name}", within=EACH_WITHIN) for end, row in ends),
+        ]
+
+    def outside(self) -> list[str]:
+        """The intervals whose coverage is not within their bounds, with it."""
+        return [f"{row.name} {row.held:.1%}" for row in self.rows() if not row.within[0] <= row.held <= row.within[1]]
 
     def table(self) -> str:
         """Markdown: coverage with its Monte Carlo standard error, intervals on either side, mean width."""
         lines = ["| interval | true value | holds it | too low | too high | mean width |", "|---|---|---|---|---|---|"]
-        for name, true, held, below, width in self.rows():
+        for name, true, held, below, width, _ in self.rows():
             value = "" if np.isnan(true) else f"{true:.3f}"
             figures = f"{held:.1%} ± {self.error(held):.1%} | {below:.1%} | {1 - held - below:.1%} | {width:.3f}"
             lines.append(f"| {name} | {value} | {figures} |")

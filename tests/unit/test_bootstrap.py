@@ -33,6 +33,15 @@ def test_a_resample_is_what_its_rows_would_give():
     np.testing.assert_allclose(theta[0], np.log(1 - alpha(twice.pooled().cov())), rtol=1e-12)
 
 
+def test_a_resample_leaves_one_cluster_out_and_has_as_many_as_there_are():
+    weights = bootstrap.resamples(6, 4000, np.random.default_rng(1))
+    assert (weights.sum(axis=1) == 6).all() and (weights == 0).any(axis=1).all()
+    np.testing.assert_allclose(weights.mean(axis=0), 1, atol=0.1)
+    # The mean of resamples varies as the textbook's s²/G, not (G-1)/G of that.
+    x = np.arange(6.0) ** 2
+    np.testing.assert_allclose((weights @ x / 6).var(), x.var(ddof=1) / 6, rtol=0.1)
+
+
 def test_limits_hold_the_estimate_repeat_and_widen_with_the_level():
     m = sample(3)
     low, high = bootstrap.alpha_interval(m, 0.95, 7)

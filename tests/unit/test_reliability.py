@@ -244,11 +244,32 @@ def test_many_clusters_are_left_out_in_groups():
 
 
 def test_jackknife_of_a_mean_is_its_textbook_interval():
-    x = np.random.default_rng(3).normal(size=30)
+    x = np.random.default_rng(3).uniform(size=30)  # none of which stands out, so that all count
     left = (x.sum() - x) / 29
     low, high = jackknife.interval(np.array(x.mean()), left, 0.95)
     half = 2.045229642 * x.std(ddof=1) / np.sqrt(30)
     close([low, high], [x.mean() - half, x.mean() + half], 1e-8)
+
+
+def test_degrees_of_freedom_are_fewer_where_some_clusters_weigh_more():
+    """Their mean over samples is near Satterthwaite's for known variances v of normal contributions, (Σ v)² / Σ v².
+
+    Where few clusters have most of the weight they are rather too many, and still far fewer than clusters.
+    """
+    rng, means = np.random.default_rng(4), []
+    for weight, tolerance in ((np.ones(60), 0.1), (np.repeat([1, 2], 30), 0.1), (np.repeat([1, 3], [50, 10]), 0.4)):
+        found = jackknife.degrees_of_freedom(weight[:, None] * rng.normal(size=(60, 4000)))
+        assert (found <= 59).all()
+        means.append(found.mean())
+        assert means[-1] == pytest.approx((weight**2).sum() ** 2 / (weight**4).sum(), rel=tolerance)
+    assert means[0] > means[1] > means[2]
+    one = np.r_[np.zeros(19), 1e-120]
+    assert 1 < jackknife.degrees_of_freedom(one) < 3
+    assert np.isnan(jackknife.degrees_of_freedom(np.ones(20)))
+
+
+def test_estimates_that_no_cluster_changes_have_an_interval_without_width():
+    assert jackknife.interval(np.array(0.5), np.full(9, 0.5), 0.95) == (0.5, 0.5)
 
 
 def test_the_unbiased_centre_takes_away_a_bias_that_falls_with_the_clusters():

@@ -55,8 +55,11 @@ def test_counting():
     for low, high in ((0.7, 0.9), (0.81, 0.9), (0.6, 0.7), (0.79, 0.85)):
         intervals = {"alpha": Estimate(0.8, low, high), "promax loading of d1 on factor 1": Estimate(0.5, 0.4, 0.6)}
         coverage.add(check.Outcome(intervals, {"a test": low > 0.8}))
-    (name, value, held, below, width), (loadings, none, always, never, _) = coverage.rows()
+    (name, value, held, below, width, _), (loadings, none, always, never, _, _), lowest, highest = coverage.rows()
     assert (name, value, held, below) == ("alpha", 0.8, 0.5, 0.25) and width == pytest.approx(0.1125)
     assert loadings == "promax loadings, mean of 1" and np.isnan(none) and (always, never) == (1, 0)
+    assert lowest.name == "lowest of them: promax loading of d1 on factor 1" and lowest.true == 0.5
+    assert lowest.held == highest.held == 1 and lowest.within == check.EACH_WITHIN
+    assert coverage.outside() == ["alpha 50.0%"] + [f"{row.name} 100.0%" for row in coverage.rows()[1:]]
     assert "| alpha | 0.800 | 50.0% ± 25.0% | 25.0% | 25.0% | 0.112 |" in coverage.table()
     assert "| a test | 25.0% ± 21.7% |" in coverage.table()
