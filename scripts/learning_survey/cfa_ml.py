@@ -176,17 +176,17 @@ def require(model: Model, samples: Sequence[Sample]) -> None:
         )
     for group, s in zip(model.groups, samples, strict=True):
         where = f"factor model, group {group}"
-        if constant := [i for i, v in zip(model.items, np.diag(s.cov), strict=True) if not v > 1e-12]:
-            raise SurveyError(
-                f"everyone gave the same answer to: {', '.join(constant)}",
-                where=where,
-                remedy="Leave the item out, or join the group with another.",
-            )
         if s.n <= len(s.mean):
             raise SurveyError(
                 f"{s.n:.0f} complete respondents for {len(s.mean)} items",
                 where=where,
                 remedy="It needs more respondents than items; join the group with another or leave it out.",
+            )
+        if constant := [i for i, v in zip(model.items, np.diag(s.cov), strict=True) if not v > 1e-12]:
+            raise SurveyError(
+                f"everyone gave the same answer to: {', '.join(constant)}",
+                where=where,
+                remedy="Leave the item out, or join the group with another.",
             )
         sd = np.sqrt(np.diag(s.cov))
         if np.linalg.eigvalsh(s.cov / np.outer(sd, sd))[0] < 1e-10:

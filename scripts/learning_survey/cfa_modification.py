@@ -62,10 +62,14 @@ def modification(fit: Fit, cells: Sequence[Cell] | None = None) -> Modification:
 
 
 def _unit(fit: Fit, cells: Sequence[Cell]) -> Array:
-    """What standardises each cell: sd(factor) / sd(item) of a loading, 1 / sd sd of the residuals of a covariance."""
+    """What standardises each cell: sd(factor) / sd(item) of a loading, 1 / sd sd of the residuals of a covariance.
+
+    NaN where a residual variance is zero: nothing is left that could correlate.
+    """
     (own,), (at,) = fit.model.matrices(fit.x), fit.moments
     with np.errstate(invalid="ignore"):
         item, factor, rest = (np.sqrt(np.diag(C)) for C in (at.sigma, at.total, own["theta"]))
+    rest = np.where(rest > 0, rest, np.nan)
     units = []
     for cell in cells:
         i, j = fit.model.at(cell)

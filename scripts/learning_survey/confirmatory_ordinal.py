@@ -52,6 +52,8 @@ class Samples:
         instrument = study.instrument
         items, codes = instrument.item_ids, [instrument.response_of(i).codes for i in instrument.item_ids]
         x = choices(whole.astype(float), codes)
+        if len(x) <= len(items):
+            return cls({}, {}, f"{len(x)} complete respondents for {len(items)} items")
         keys = np.full((len(x), 3), "", dtype="U8")
         if cluster is not None:
             keys[:, 0] = blocks(cluster, study.seed)

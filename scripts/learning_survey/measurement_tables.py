@@ -5,7 +5,7 @@ from __future__ import annotations
 from learning_survey.markdown import WIDEST, Source, escaped, interval_note, pipe
 from learning_survey.values import NOTHING, Row
 
-ESTIMATORS = ("mlr_clustered", "wlsmv")
+CONTINUOUS = ("mlr_clustered", "mlr")  # the first of them that the study has: by school where there are schools
 SHOWN = ("configural", "metric", "scalar", "partial", "strict")
 
 
@@ -65,8 +65,10 @@ def _alphas(s: Source, grouping: str, groups: dict[str, str]) -> str | None:
 def confirmatory(s: Source) -> str | None:
     """How each factor model fits the items."""
     table, rows = "confirmatory.fit", []
+    had = {r["estimator"] for r in s.rows(table)}
+    estimators = {"wlsmv", next((e for e in CONTINUOUS if e in had), "")}
     for r in s.rows(table):
-        if r["estimator"] not in ESTIMATORS:
+        if r["estimator"] not in estimators:
             continue
         scaled = "_scaled" if r["chi_square_scaled"] is not None else ""
         rows.append(
@@ -121,6 +123,27 @@ def invariance(s: Source) -> str | None:
         " invariance holds."
     )
     return pipe(header, "lrrrrrrl", rows, caption, "invariance") if rows else None
+
+
+def invariance_verdicts(s: Source) -> str | None:
+    """Whether groups may be compared, in a word and a reason."""
+    table = "invariance.verdicts"
+    rows = [
+        [
+            escaped(r["label"] or r["grouping"]),
+            s.cell(table, r, "n_groups"),
+            s.cell(table, r, "n") if r["n"] is not None else "",
+            r["outcome"],
+            escaped(r["why"]),
+        ]
+        for r in s.rows(table)
+    ]
+    header = ["Grouping", "Groups", "Students", "Invariance", "Because"]
+    caption = (
+        "Whether groups of students may be compared. Students with every item answered, in the groups that are large"
+        " enough; where invariance holds means are measured on one scale."
+    )
+    return pipe(header, "lrrll", rows, caption, "invariance-verdicts") if rows else None
 
 
 def invariance_items(s: Source) -> str | None:

@@ -66,11 +66,10 @@ def _thresholds(study: Loaded, fit: Polychoric, se: Array) -> pd.DataFrame:
     for i, (item, codes) in enumerate(zip(fit.tables.variables, fit.tables.codes, strict=True)):
         used = np.flatnonzero(fit.tables.items[i])
         for position, (k, above) in enumerate(pairwise(used), start=1):
-            ends = {"code_below": f"{codes[k]:g}", "code_above": f"{codes[above]:g}"}
+            ends = {"code_below": codes[k], "code_above": codes[above]}
             numbers = {"threshold": fit.tau[i, k], "se": se[i, k], "se_independent": independent[i, k]}
             rows.append({"item": item, "position": position, **ends, "n": fit.tables.items[i].sum(), **numbers})
-    frame = pd.DataFrame(rows).astype({"position": str})
-    return withhold(frame, "n", ["threshold", "se", "se_independent"], study.min_group)
+    return withhold(pd.DataFrame(rows), "n", ["threshold", "se", "se_independent"], study.min_group)
 
 
 def _matrix(study: Loaded, fit: Polychoric) -> pd.DataFrame:

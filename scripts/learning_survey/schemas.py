@@ -466,9 +466,9 @@ TABLES: dict[str, Table] = {
         "Where items cut the normal variable behind them: one row per item and threshold between codes in use.",
         {
             "item": _key("item"),
-            "position": _key("position of the threshold, from 1"),
-            "code_below": Column("id", "highest code in use below it"),
-            "code_above": Column("id", "lowest code in use above it"),
+            "position": Column("count", "position of the threshold, from 1", key=True, nullable=False),
+            "code_below": Column("statistic", "highest code in use below it"),
+            "code_above": Column("statistic", "lowest code in use above it"),
             "n": _n(),
             "threshold": Column("statistic", "normal quantile of the share of answers below it"),
             "se": Column("statistic", "standard error, clustered by school"),

@@ -117,11 +117,17 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
 
 def _clean(s: Summary) -> None:
     flow = s.tables["clean.flow"]
-    if flow:  # a study without cleaning rules has no flow; clean.sample still counts its rows
+    if flow:
         s.count("clean.rows_in", "clean.flow", flow[0]["rows_in"])
         s.count("clean.rows_out", "clean.flow", flow[-1]["rows_out"])
         s.count("clean.rows_dropped", "clean.flow", sum(r["rows_dropped"] or 0 for r in flow))
         s.count("clean.cells_emptied", "clean.flow", sum(r["cells_emptied"] or 0 for r in flow))
+    else:  # no rule of cleaning is switched on
+        facts = {r["fact"]: r["value"] for r in s.tables["clean.sample"]}
+        s.count("clean.rows_in", "clean.sample", facts["rows_received"])
+        s.count("clean.rows_out", "clean.sample", facts["students"])
+        s.count("clean.rows_dropped", "clean.sample", facts["rows_dropped"])
+        s.count("clean.cells_emptied", "clean.sample", facts["cells_emptied"])
     words = s.tables["clean.unmapped"]
     s.count("clean.unmapped.cells", "clean.unmapped", sum(r["cells"] or 0 for r in words))
     samples = {(r["dimension"], r["sample"]): r for r in s.tables["clean.sensitivity"]}

@@ -112,7 +112,8 @@ def validated(frame: pd.DataFrame, name: str, table: Table) -> pd.DataFrame:
         checks = [pa.Check.in_range(*RANGES[spec.unit])] if spec.unit in RANGES else []
         dtype = {"id": str, "text": str, "flag": bool}.get(spec.unit, float)
         columns[column] = pa.Column(dtype, checks, nullable=spec.nullable and dtype is not bool, coerce=dtype is float)
-    if frame.empty:  # columns without a value have no type of their own
+    if frame.empty:  # no rows, perhaps no columns: nothing in them tells their names and types
+        frame = frame if len(frame.columns) else frame.reindex(columns=list(columns))
         frame = frame.astype({name: column.dtype.type for name, column in columns.items() if name in frame})
     schema = pa.DataFrameSchema(columns, strict=True, ordered=False, unique=table.keys or None)
     try:

@@ -27,7 +27,7 @@ def test_tables_of_a_survey_with_schools(tmp_path):
     assert ((r["r_ci_low"] < r["r"]) & (r["r"] < r["r_ci_high"])).all()
     assert tau.groupby("item")["threshold"].apply(lambda t: (np.diff(t) > 0).all()).all()
     np.testing.assert_allclose(tau.groupby("position")["threshold"].mean(), [-0.84, -0.25, 0.25, 0.84], atol=0.15)
-    assert tau[["code_below", "code_above"]].iloc[0].tolist() == ["1", "2"]
+    assert tau[["code_below", "code_above"]].iloc[0].tolist() == [1, 2]
     # Students of a school are alike, and all the more in where they stand.
     assert (tau["se"] / tau["se_independent"]).median() > 1.5
     assert matrix["positive_definite"].tolist() == [True]

@@ -305,6 +305,11 @@ def test_bare_numbers_are_searched_where_they_cannot_be_counts(survey):
     assert "no_persons" in failing(survey)
 
 
+def test_respondents_numbered_from_one_do_not_fail_right_results(survey):
+    rename(survey, {f"r{k:06}": str(k) for k in range(1, 211)}, {})
+    assert failing(survey) == {}
+
+
 def test_ids_that_look_like_pseudonyms_or_words_do_not_fail_right_results(survey):
     rename(survey, {"r000001": "Dimension", "r000002": "of"}, {"school-001": "S01", "school-002": "S02"})
     assert failing(survey) == {}

@@ -276,6 +276,7 @@ def test_a_true_model_is_found() -> None:
         (np.column_stack([normal(200, 3), np.ones(200)]), "everyone gave the same answer to: d"),
         (np.column_stack([normal(200, 3), normal(200, 3).sum(axis=1)]), "not positive definite"),
         (normal(4, 4), "4 complete respondents for 4 items"),
+        (np.ones((1, 4)), "1 complete respondents for 4 items"),
     ],
 )
 def test_moments_without_an_answer(x: np.ndarray, says: str) -> None:

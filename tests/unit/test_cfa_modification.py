@@ -53,3 +53,16 @@ def test_a_cell_that_is_not_identified_has_no_index() -> None:
     """Three items of one factor leave no degree of freedom."""
     fit = cfa_ml.fit(build.one_factor([*"abc"]), [Sample.of(complete(rows("syn2k"))[:, :3])])
     assert np.isnan(modification(fit).index).all()
+
+
+def test_residuals_of_an_item_that_its_factor_explains_whole_have_no_correlation() -> None:
+    r = np.full((4, 4), 0.5) + 0.5 * np.eye(4)
+    r[0, 1:] = r[1:, 0] = [0.85, 0.8, 0.75]
+    sample = Sample(600.0, np.zeros(4), r)
+    fit, held = cfa_ml.bounded(build.one_factor(list("abcd"), name="f", std=True), lambda m: cfa_ml.fit(m, [sample]))
+    assert [cell.name for cell in held] == ["a~~a"]
+    found = modification(fit)
+    assert not np.isinf(found.standardised).any()
+    of_a = [k for k, cell in enumerate(found.cells) if "a" in (cell.row, cell.column)]
+    assert len(of_a) == 3
+    assert np.isnan(found.standardised[of_a]).all()

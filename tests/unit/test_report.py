@@ -269,6 +269,37 @@ def test_a_report_stands_without_the_parts_that_a_study_may_lack(tmp_path, name)
     assert "ntraclass correlation is" not in text
 
 
+def test_a_report_of_a_small_study_says_what_it_cannot_tell(tmp_path):
+    """No rule of cleaning, no groups large enough for invariance, too few variables to count factors, no schools."""
+
+    def sample(rows):
+        rows[0] |= {"fact": "rows_received", "value": 412}
+        rows += [{**rows[0], "fact": fact, "value": n} for fact, n in (("rows_dropped", 0), ("cells_emptied", 0))]
+        rows += [{**rows[0], "fact": "students", "value": 412}]
+
+    def untested(rows):
+        for row in rows:
+            row |= {"outcome": "not testable", "why": "fewer than two groups are large enough", "n": None}
+
+    def by_student(rows):
+        rows[:] = [row | {"estimator": "mlr"} for row in rows if row["estimator"] == "mlr_clustered"] or [
+            rows[0] | {"estimator": "mlr"}
+        ]
+
+    none = dict.fromkeys(("clean.flow", "factors.suggested", "factors.retention", "invariance.fit"), list.clear)
+    change = none | {
+        "clean.sample": sample,
+        "invariance.verdicts": untested,
+        "confirmatory.fit": by_student,
+    }
+    study, results = results_of(project(tmp_path), "bfi", change=change)
+    assemble(study, results, ROOT / "reports", tmp_path / "folder", "r")
+    tables = {name: text for name, make in TABLES.items() if (text := make(source_of(study, results))) is not None}
+    assert {"flow", "retention", "invariance"}.isdisjoint(tables)
+    assert "fewer than two groups are large enough" in tables["invariance_verdicts"]
+    assert "| continuous |" in tables["confirmatory"]
+
+
 def test_a_folder_that_is_no_checkout_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit(tmp_path) == "not a git checkout"

@@ -196,3 +196,10 @@ def test_a_table_without_rows_has_its_columns(study, tmp_path):
     empty = pd.DataFrame(columns=list(TABLES["factors.communalities"].columns))
     path = write(empty, "factors.communalities", tmp_path, study)
     assert path.read_text() == "study,cohort,solution,variable,communality,uniqueness,heywood\n"
+
+
+def test_a_table_of_no_rows_at_all_has_its_columns(study, tmp_path):
+    path = write(pd.DataFrame([]), "factors.communalities", tmp_path, study)
+    assert path.read_text() == "study,cohort,solution,variable,communality,uniqueness,heywood\n"
+    with pytest.raises(SurveyError, match="does not fit its schema"):
+        write(pd.DataFrame(columns=["solution", "variabel"]), "factors.communalities", tmp_path, study)
