@@ -44,7 +44,7 @@ def hessian(model: Model, samples: Sequence[Sample], x: Array) -> Array:
 def curvature(model: Model, x: Array, slopes: Sequence[tuple[Array, Array]]) -> Array:
     """Sum over groups of tr(Q Sigma_kl) / 2 - a' mu_kl (q, q); ``slopes`` has Q (p, p) and a (p,) of each group."""
     q = len(x)
-    if any(c.matrix == "beta" for cells in model.groups.values() for c in cells):
+    if model.paths:
 
         def gradient(at: NDArray[np.complex128]) -> NDArray[np.complex128]:
             parts = zip(slopes, model.implied(at), strict=True)

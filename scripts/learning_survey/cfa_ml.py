@@ -106,9 +106,12 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
     if x is None:
         pooled = sum(s.n * s.cov for s in samples) / n
         x = cfa_start.start(model, pooled, [s.mean for s in samples] if model.means else None)
-    # Scoring finds the way from afar; near the end Newton's steps need fewer.
-    x, _, first = scored(x, lambda at: objective(model, samples, at), NEAR)
-    x, converged, second = scored(x, lambda at: objective(model, samples, at, observed=True))
+    # Scoring finds the way from afar. Near the end Newton's steps need fewer, where second derivatives are cheap.
+    newton = not model.paths
+    x, converged, steps = scored(x, lambda at: objective(model, samples, at), NEAR if newton else CLOSE)
+    if newton:
+        x, converged, more = scored(x, lambda at: objective(model, samples, at, observed=True))
+        steps += more
     least, _, information = objective(model, samples, x)
     saturated = -sum(s.n * (_logdet(s.cov) + len(s.cov) * (1 + np.log(2 * np.pi))) for s in samples) / 2
     chi2 = max(2 * n * (least - _least(samples)), 0.0)
@@ -124,7 +127,7 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
         information=information,
         identified=full_rank(information),
         converged=converged,
-        steps=first + second,
+        steps=steps,
     )
 
 

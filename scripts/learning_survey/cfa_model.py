@@ -212,6 +212,11 @@ class Model:
         """Whether items' scales are in it: ordinal items, in the delta parameterisation."""
         return any(c.matrix == "delta" for cells in self.groups.values() for c in cells)
 
+    @property
+    def paths(self) -> bool:
+        """Whether factors depend on factors."""
+        return any(c.matrix == "beta" for cells in self.groups.values() for c in cells)
+
     def cell(self, group: str, matrix: str, row: str, column: str = "") -> Cell | None:
         """The cell as named, if it is."""
         ends = [(row, column), (column, row)] if matrix in SYMMETRIC else [(row, column)]
