@@ -1,4 +1,6 @@
-"""Bootstrap-t interval of alpha by resampling schools, from moments: a resample is a weighted sum of small matrices.
+"""Intervals by resampling schools, from moments: a resample is a weighted sum of small matrices.
+
+Alpha has a bootstrap-t interval, loadings one from the spread of their resamples.
 
 With theta = log(1 - alpha), each resample of G clusters gives t = (theta* - theta) / se*, and the interval is
 theta - se (quantiles of t): Efron (1981, Canadian Journal of Statistics 9, 139-172); Davison & Hinkley (1997),
@@ -15,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.jackknife import coarse, leave_one_out, standard_error
-from learning_survey.moments import Moments
+from learning_survey.moments import Moments, Pooled
 from learning_survey.reliability import alpha
+from learning_survey.uncertainty import t_quantile
 
 Array = NDArray[np.float64]
 DRAWS = 999
@@ -45,6 +48,27 @@ def alpha_interval(moments: Moments, level: float, seed: int, draws: int = DRAWS
         return np.nan, np.nan
     low, high = np.quantile(t, [0.5 - level / 2, 0.5 + level / 2])
     return float(1 - np.exp(theta - low * error)), float(1 - np.exp(theta - high * error))
+
+
+def pooled(moments: Moments, draws: int, seed: int) -> Pooled:
+    """Moments of ``draws`` resamples of clusters (see ``resamples``), stacked; none with fewer than ``FEWEST``."""
+    clusters = coarse(moments, seed)
+    count = len(clusters.clusters)
+    weights = resamples(count, draws if count >= FEWEST else 0, np.random.default_rng(seed))
+    return clusters.pooled(weights)
+
+
+def normal_interval(estimate: Array, drawn: Array, clusters: int, level: float) -> tuple[Array, Array]:
+    """Estimate plus and minus Student's t, ``clusters`` - 1 degrees of freedom, times the spread of resamples.
+
+    ``drawn`` has one more leading axis than ``estimate``. NaN where more than one resample in ten has no value, or
+    there are fewer than two.
+    """
+    known = np.isfinite(drawn).all(axis=tuple(range(1, drawn.ndim)))
+    if known.sum() < max(2, 0.9 * len(drawn)):
+        return np.full(estimate.shape, np.nan), np.full(estimate.shape, np.nan)
+    half = t_quantile(clusters - 1, level) * drawn[known].std(axis=0, ddof=1)
+    return estimate - half, estimate + half
 
 
 def resamples(count: int, draws: int, rng: np.random.Generator) -> Array:

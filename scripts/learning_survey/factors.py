@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import alternatives, retention
+from learning_survey import alternatives, bootstrap, retention
 from learning_survey.adequacy import bartlett, kmo, smallest_eigenvalue
 from learning_survey.errors import SurveyError
 from learning_survey.extraction import best_unrotated
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, object]]
+LOADING_DRAWS = 200
+"""Resamples of schools for the second interval of loadings: enough for a standard error (Efron & Tibshirani 1993)."""
 
 
 def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
@@ -211,7 +213,9 @@ def _solution(name: str, moments: Moments, R: Array, k: int, study: Loaded) -> d
             wanted = np.where(np.array(own)[:, None] == np.array(instrument.dimension_ids), np.nan, 0.0)
     resamples = leave_one_out(moments, study.seed)
     resampled = replicates(resamples, found, method)
-    rows = _rows(name, found, resampled, study.resampling.level, published)
+    drawn = bootstrap.pooled(moments, LOADING_DRAWS, study.seed)
+    loadings = (resampled[0], replicates(drawn, found, method)[0])
+    rows = _rows(name, found, (*loadings, resampled[1]), study.resampling.level, published)
     general, hierarchy, more = alternatives.general(name, R, found, (resamples, *resampled), study)
     return rows | {
         "optima": tried + more,
@@ -221,12 +225,16 @@ def _solution(name: str, moments: Moments, R: Array, k: int, study: Loaded) -> d
     }
 
 
-def _rows(name: str, found: Solution, resampled: tuple[Array, Array], level: float, published: Array | None) -> dict:
-    pattern, phi = resampled
+def _rows(
+    name: str, found: Solution, resampled: tuple[Array, Array, Array], level: float, published: Array | None
+) -> dict:
+    """Rows of the tables; ``resampled`` has patterns with clusters left out and drawn again, and phi."""
+    pattern, drawn, phi = resampled
     if found.heywood.any():
         # At its bound a solution does not move smoothly with the sample, so leaving clusters out shows nothing.
-        pattern, phi = pattern * np.nan, phi * np.nan
+        pattern, drawn, phi = pattern * np.nan, drawn * np.nan, phi * np.nan
     low, high = interval(found.pattern, pattern, level)
+    boot_low, boot_high = bootstrap.normal_interval(found.pattern, drawn, len(pattern), level)
     # Fisher's z keeps limits of a correlation within -1 and 1.
     phi_low, phi_high = interval(found.phi, phi, level, np.arctanh, np.tanh)
     compared = np.full(found.pattern.shape, np.nan) if published is None else published
@@ -241,6 +249,8 @@ def _rows(name: str, found: Solution, resampled: tuple[Array, Array], level: flo
             "pattern": found.pattern[i, j],
             "pattern_ci_low": low[i, j],
             "pattern_ci_high": high[i, j],
+            "boot_ci_low": boot_low[i, j],
+            "boot_ci_high": boot_high[i, j],
             "structure": structure[i, j],
             "published": compared[i, j],
             "difference": difference[i, j],

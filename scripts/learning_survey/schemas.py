@@ -536,6 +536,8 @@ TABLES: dict[str, Table] = {
             "factor": _key("factor"),
             "factor_label": _text("factor as printed"),
             **_estimate("pattern", "loading", "pattern loading"),
+            "boot_ci_low": Column("loading", "lower 95% limit of pattern from the spread of 200 resamples of schools"),
+            "boot_ci_high": Column("loading", "upper 95% limit of pattern from the spread of 200 resamples of schools"),
             "structure": Column("loading", "structure loading"),
             "published": Column("loading", "published pattern loading"),
             "difference": Column("loading", "pattern minus published"),

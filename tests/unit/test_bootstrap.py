@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from learning_survey import bootstrap, jackknife
+from learning_survey import bootstrap, extraction, jackknife, solution
 from learning_survey.moments import Moments
 from learning_survey.reliability import alpha
 
@@ -65,3 +65,25 @@ def test_many_clusters_are_resampled_in_groups():
     m = sample(5, 450)
     low, high = bootstrap.alpha_interval(m, 0.95, 1, draws=200)
     assert low < alpha(m.pooled().cov()) < high
+
+
+def test_the_spread_of_loadings_is_that_of_leaving_clusters_out():
+    m = sample(4, 80)
+    R = m.pooled().cor()
+    found = solution.rotated(extraction.best_unrotated(R, 1, "minres"), m.variables, solution.PROMAX)
+    drawn = solution.replicates(bootstrap.pooled(m, 400, 1), found)[0]
+    left_out = solution.replicates(jackknife.leave_one_out(m, 1), found)[0]
+    low, high = bootstrap.normal_interval(found.pattern, drawn, 80, 0.95)
+    other_low, other_high = jackknife.interval(found.pattern, left_out, 0.95)
+    assert ((low < found.pattern) & (found.pattern < high)).all()
+    np.testing.assert_allclose((high - low) / (other_high - other_low), 1, atol=0.2)
+
+
+def test_few_clusters_and_resamples_without_a_value_give_no_interval():
+    moments = Moments.of(np.arange(12.0).reshape(6, 2) % 5, ["a", "b"], np.array(list("xxyyzz")))
+    assert bootstrap.pooled(moments, 50, 1).n.shape == (0, 2, 2)
+    estimate = np.ones((2, 1))
+    assert np.isnan(bootstrap.normal_interval(estimate, np.empty((0, 2, 1)), 3, 0.95)).all()
+    drawn = np.ones((10, 2, 1))
+    drawn[:2] = np.nan
+    assert np.isnan(bootstrap.normal_interval(estimate, drawn, 9, 0.95)).all()
