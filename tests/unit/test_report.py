@@ -10,7 +10,7 @@ from report_fixture import ROOT, make_results, project
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.markdown import Source, escaped, pipe, shown_length, span
-from learning_survey.report import about, assemble, commit, hyphened, nested, visible_lines
+from learning_survey.report import OUTCOMES, about, assemble, commit, comparable, hyphened, nested, visible_lines
 from learning_survey.report_tables import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import Tables, read_rows, study_values, table_values, to_json
@@ -303,6 +303,44 @@ def test_a_report_of_a_small_study_says_what_it_cannot_tell(tmp_path):
 def test_a_folder_that_is_no_checkout_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit(tmp_path) == "not a git checkout"
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_comparison_of_means_says_what_invariance_allows(tmp_path, outcome):
+    """One sentence stands beside the number, and a dagger on it where means are not on one scale."""
+
+    def says(rows):
+        for row in rows:
+            row["outcome"] = outcome
+
+    def nothing_differs(rows):
+        for row in rows:
+            row["freed"] = row["differs"] = False
+
+    change = {"invariance.verdicts": says, "invariance.items": nothing_differs}
+    study, results = results_of(project(tmp_path), "phase_one", change=change)
+    source = source_of(study, results)
+    told = comparable(source)
+    for grouping in ("group", "gender"):
+        assert [name for name, true in told[grouping].items() if true] == [outcome.replace(" ", "-")]
+        text = (ROOT / f"reports/sections/comparable_{grouping}.qmd").read_text(encoding="utf-8")
+        assert set(re.findall(rf'when-meta="compare\.{grouping}\.([^"]+)"', text)) == {
+            o.replace(" ", "-") for o in OUTCOMES
+        }
+    marked = outcome in ("fails", "model does not fit")
+    for name in ("key_stages", "gender"):
+        assert TABLES[name](source).count("†") == (len(source.dimensions) + 1 if marked else 0)
+
+
+def test_a_dimension_whose_items_work_differently_is_marked(tmp_path):
+    def one_is_free(rows):
+        for row in rows:
+            row["freed"] = row["differs"] = row["item"] == "fai1"
+
+    study, results = results_of(project(tmp_path), "phase_one", change={"invariance.items": one_is_free})
+    table = TABLES["gender"](source_of(study, results))
+    assert [line for line in table.splitlines() if "†" in line and "Fair" in line] and table.count("†") == 2
+    assert "Items of this dimension work differently" in table
 
 
 def test_cleaning_and_missing_answers_are_in_the_tables(phase_one, bfi):
