@@ -88,10 +88,14 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
             )
         try:
             compared(grouping, scales, study, plan, result)
-            if plan.ordinal and len(grouping.groups) > 1:
-                result.fit += ordinal(grouping, scales, processed, study)
         except SurveyError as error:
             result.verdicts.append(_untested(grouping, f"{error.problem} ({error.where})"))
+            continue
+        if plan.ordinal and len(grouping.groups) > 1:
+            try:
+                result.fit += ordinal(grouping, scales, processed, study)
+            except SurveyError as error:
+                result.fit.append(_not_estimated(grouping, error.problem))
     return {
         "groups": pd.DataFrame(groups_rows),
         "fit": pd.DataFrame(result.fit),
@@ -369,6 +373,12 @@ def ordinal(grouping: Grouping, scales: Scales, processed: Path, study: Loaded) 
             row |= {f"delta_{name}": row[name] - found[-1][name] for name in ("cfi", "rmsea", "srmr")}
         found.append(row)
     return found
+
+
+def _not_estimated(grouping: Grouping, why: str) -> dict[str, Any]:
+    """The row of ordinal items that no model can be fitted to."""
+    head = {"grouping": grouping.id, "items_as": "ordinal", "level": "configural"}
+    return head | {"converged": False, "admissible": False, "verdict": f"not estimated: {why}"}
 
 
 def joined(choices: dict[str, NDArray[np.int8]]) -> list[int]:

@@ -9,6 +9,7 @@ from surveys import make_survey
 
 from learning_survey import fit_indices, invariance, invariance_items, invariance_null, tables
 from learning_survey.cfa_robust import Clusters
+from learning_survey.errors import SurveyError
 from learning_survey.invariance_levels import LEVELS, fitted
 
 SCALES = {f: [f"{f}{k}" for k in range(1, 5)] for f in "abc"}
@@ -194,3 +195,17 @@ def test_categories_that_a_group_does_not_use_are_joined_everywhere():
     assert invariance.joined(choices) == [2, 2]
     assert choices["one"][:, 0].tolist() == [0, 0, 0, 1, -1] and choices["two"][:, 0].tolist() == [0, 1, 0, 1]
     assert choices["one"][:, 1].tolist() == [0, 0, 1, 0, 0] and choices["two"][:, 1].tolist() == [0, 1, 1, 0]
+
+
+def test_ordinal_items_that_cannot_be_modelled_leave_the_verdict_as_it_is(tmp_path, monkeypatch):
+    def refused(*_):
+        raise SurveyError("two items are perfectly associated", where="ordinal factor model")
+
+    monkeypatch.setattr(invariance, "ordinal", refused)
+    made, study = survey_of(tmp_path, *answers(5, groups=("KS2", "KS3")))
+    found = invariance.tables(study, made.processed)
+    assert len(found["verdicts"]) == 1 and outcome(found).outcome == "holds"
+    (row,) = found["fit"].query("items_as == 'ordinal'").to_dict("records")
+    assert row["verdict"] == "not estimated: two items are perfectly associated" and not row["converged"]
+    for name, frame in found.items():
+        tables.write(frame, f"invariance.{name}", tmp_path, study)
