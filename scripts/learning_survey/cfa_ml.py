@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from learning_survey import cfa_start
 from learning_survey.cfa_hessian import hessian
-from learning_survey.cfa_model import SYMMETRIC, Cell, Model, Moments, cell_gradient, collected
+from learning_survey.cfa_model import SYMMETRIC, Cell, Model, Moments, cell_gradient, collected, sigma_mu
 from learning_survey.errors import SurveyError
 
 Array = NDArray[np.float64]
@@ -108,7 +108,8 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
         x = cfa_start.start(model, pooled, [s.mean for s in samples] if model.means else None)
     # Scoring finds the way from afar. Near the end Newton's steps need fewer, where second derivatives are cheap.
     newton = not model.paths
-    x, converged, steps = scored(x, lambda at: objective(model, samples, at), NEAR if newton else CLOSE)
+    close, value_at = NEAR if newton else CLOSE, lambda at: value_only(model, samples, at)
+    x, converged, steps = scored(x, lambda at: objective(model, samples, at), close, value_at)
     if newton:
         x, converged, more = scored(x, lambda at: objective(model, samples, at, observed=True))
         steps += more
@@ -204,13 +205,15 @@ def require(model: Model, samples: Sequence[Sample]) -> None:
 
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
+Value = Callable[[Array], float | None]
 
 
-def scored(x: Array, loss: Objective, close: float = CLOSE) -> tuple[Array, bool, int]:
+def scored(x: Array, loss: Objective, close: float = CLOSE, value_at: Value | None = None) -> tuple[Array, bool, int]:
     """Minimise ``loss`` (value, gradient, information; None where there is none) by scoring from ``x``.
 
-    Ends when the squared Newton decrement is below ``close``. Returns the parameters, whether it converged, and the
-    steps taken. Raises SurveyError where even the start fails.
+    Ends when the squared Newton decrement is below ``close``. ``value_at`` gives the value alone, at less cost: it
+    decides how far a step is shortened. Returns the parameters, whether it converged, and the steps taken. Raises
+    SurveyError where even the start fails.
     """
     now = loss(x)
     if now is None:
@@ -226,14 +229,32 @@ def scored(x: Array, loss: Objective, close: float = CLOSE) -> tuple[Array, bool
         if decrement < close:
             return x, True, step
         size, new = 1.0, loss(x + move)
+        there = None if new is None else new[0]
         # The last steps gain less than rounding does: then the decrement alone says when to stop.
-        while new is None or new[0] > value - 1e-4 * size * decrement + 1e-13 * max(abs(value), 1):
+        while there is None or there > value - 1e-4 * size * decrement + 1e-13 * max(abs(value), 1):
             size /= 2
             if size < 1e-8:
                 return x, decrement < 1e-12, step
-            new = loss(x + size * move)
-        x, now = x + size * move, new
+            new = None if value_at else loss(x + size * move)
+            there = value_at(x + size * move) if value_at else new and new[0]
+        x = x + size * move
+        now = loss(x) if new is None else new
     return x, False, STEPS
+
+
+def value_only(model: Model, samples: Sequence[Sample], x: Array) -> float | None:
+    """The value of ``objective`` without derivatives."""
+    n, value = sum(s.n for s in samples), 0.0
+    for s, own in zip(samples, model.matrices(x), strict=True):
+        sigma, mu = sigma_mu(own)
+        try:
+            lower = np.linalg.cholesky(sigma)
+        except np.linalg.LinAlgError:
+            return None
+        r = s.mean - mu if model.means else np.zeros(len(mu))
+        second = s.cov + np.outer(r, r)
+        value += s.n / n * (np.log(np.diag(lower)).sum() + np.sum(np.linalg.inv(sigma) * second) / 2)
+    return float(value)
 
 
 def _solved(information: Array, gradient: Array) -> Array:

@@ -326,12 +326,25 @@ def _key(cell: Cell) -> tuple[str, ...]:
     return cell.matrix, *ends
 
 
-def _moments(own: dict[str, Array], at: Places) -> Moments:
-    L, B, psi, theta = own["lambda"], own["beta"], own["psi"], own["theta"]
-    p, m = L.shape
+def sigma_mu(own: dict[str, Array]) -> tuple[Array, Array]:
+    """What a group's matrices imply, without derivatives: sigma (p, p) and mu (p,)."""
+    sigma, mu, *_ = _products(own)
+    return sigma, mu
+
+
+def _products(own: dict[str, Array]) -> tuple[Array, Array, Array, Array, Array, Array, Array]:
+    """The products sigma, mu, A, L A, A Psi A', L A Psi A' and A alpha."""
+    L, B = own["lambda"], own["beta"]
+    m = L.shape[1]
     A = np.linalg.inv(np.eye(m) - B) if B.any() else np.eye(m)
-    LA, total = L @ A, A @ psi @ A.T
+    LA, total = L @ A, A @ own["psi"] @ A.T
     through, mean = L @ total, (A @ own["alpha"])[:, 0]
+    return through @ L.T + own["theta"], own["nu"][:, 0] + L @ mean, A, LA, total, through, mean
+
+
+def _moments(own: dict[str, Array], at: Places) -> Moments:
+    sigma, mu, _, LA, total, through, mean = _products(own)
+    L, p = own["lambda"], len(sigma)
     unit = np.eye(p)
     u, v, d = (np.zeros((p, len(at.row)), L.dtype) for _ in range(3))
 
@@ -346,7 +359,7 @@ def _moments(own: dict[str, Array], at: Places) -> Moments:
     u[:, k], v[:, k] = unit[:, row] * np.where(row == column, 0.5, 1.0), unit[:, column]
     d[:, at.of("nu")] = unit[:, _at(at, "nu")[0]]
     d[:, at.of("alpha")] = LA[:, _at(at, "alpha")[0]]
-    return Moments(through @ L.T + theta, own["nu"][:, 0] + L @ mean, total, u, v, d, at)
+    return Moments(sigma, mu, total, u, v, d, at)
 
 
 def _at(at: Places, matrix: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from learning_survey import cfa_start, polychoric_covariance
 from learning_survey.cfa_ml import full_rank, inverse, scored
-from learning_survey.cfa_model import Model, Moments, selection
+from learning_survey.cfa_model import Model, Moments, selection, sigma_mu
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import Indices, Test, plain
 from learning_survey.polychoric_estimates import Polychoric
@@ -210,7 +210,16 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
             information[np.ix_(used, used)] += D.T @ (weighted[:, None] * D)
         return value, gradient, information
 
-    x, converged, steps = scored(x, objective)
+    def value_at(at: Array) -> float | None:
+        value = 0.0
+        for share, s, own in zip(shares, samples, model.matrices(at), strict=True):
+            expected = _values(model, s, own, *sigma_mu(own))
+            if expected is None:
+                return None
+            value += (share * s.weights * (s.values - expected) ** 2).sum() / 2
+        return float(value)
+
+    x, converged, steps = scored(x, objective, value_at=value_at)
     return _tested(model, samples, x, converged, steps)
 
 
@@ -310,6 +319,16 @@ def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[Implied |
         used, local = np.unique(places.parameter, return_inverse=True)
         found.append(Implied(values, np.concatenate([tau, r]) @ selection(local, len(used)), used))
     return found
+
+
+def _values(model: Model, s: Sample, own: Mapping[str, Array], sigma: Array, mu: Array) -> Array | None:
+    """Implied thresholds and correlations (m,) of a group without derivatives; None where impossible."""
+    if not model.scaled and np.diag(sigma).min() <= 0:
+        return None
+    first, second = pair_index(len(model.items))
+    delta = own["delta"][:, 0] if model.scaled else np.diag(sigma) ** -0.5
+    above = own["tau"][s.item, s.rank] - mu[s.item]
+    return np.concatenate([delta[s.item] * above, delta[first] * delta[second] * sigma[first, second]])
 
 
 def _scales(model: Model, own: Mapping[str, Array], at: Moments) -> tuple[Array, Array]:
