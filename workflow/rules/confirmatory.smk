@@ -1,4 +1,5 @@
 rule confirmatory:
+    priority: 2  # the longest analyses first, so that none is left to run alone
     message:
         "fit factor models of the items: how well they fit, with which loadings, and what they leave out"
     input:

@@ -1,4 +1,5 @@
 rule factors:
+    priority: 1  # see confirmatory.smk
     message:
         "factor the dimensions and the items; align loadings with any that are published"
     input:

@@ -1,4 +1,5 @@
 rule invariance:
+    priority: 2  # see confirmatory.smk
     message:
         "examine whether groups may be compared: measurement invariance"
     input:

@@ -1,4 +1,5 @@
 rule reliability:
+    priority: 1  # see confirmatory.smk
     message:
         "estimate reliability for each dimension and overall, by key stage and gender"
     input:
