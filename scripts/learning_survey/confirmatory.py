@@ -23,7 +23,7 @@ from learning_survey.cfa_model import Cell, Model
 from learning_survey.cfa_modification import modification
 from learning_survey.cfa_robust import Clusters, Robust
 from learning_survey.cfa_standardised import Standardised, ave, htmt, omega, r_squared, standardised
-from learning_survey.confirmatory_ordinal import Samples
+from learning_survey.confirmatory_ordinal import Samples, note
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import Test
 from learning_survey.schemas import TABLES
@@ -263,7 +263,7 @@ def _fit_row(found: Fitted, way: str, base: dict[str, Test], names: dict[str, st
         "converged": fit.converged,
         "identified": fit.identified,
         "admissible": fit.admissible and not found.held,
-        "note": _note(fit, found.held, names),
+        "note": note(fit, found.held, names, "A correlation of factors is beyond 1"),
         "n": fit.n,
         "parameters": len(fit.x),
         "df": fit.df,
@@ -307,19 +307,6 @@ def _base(sample: Sample, way: str, known: dict[str, Test]) -> Test:
         robust = sample.robust(fit, way)
         known[way] = Test(fit.chi2, fit.df, robust.scaling if robust else 1.0)
     return known[way]
-
-
-def _note(fit: Fit, held: tuple[Cell, ...], names: dict[str, str]) -> str:
-    if not fit.converged:
-        return "The estimation does not converge: the model does not suit these answers."
-    if not fit.identified:
-        return "The answers do not tell all parameters apart: the model is not identified."
-    if held:
-        whose = ", ".join(names[cell.row] for cell in held)
-        return f"A residual variance would be negative and is held at zero: {whose}."
-    if not fit.admissible:
-        return "A correlation of factors is beyond 1: the solution is improper."
-    return ""
 
 
 def _limits(estimate: Array, error: Array, units: int, level: float) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_catml, cfa_wls
-from learning_survey.cfa_ml import bounded
+from learning_survey.cfa_ml import Fit, bounded
 from learning_survey.cfa_model import Cell, Model
 from learning_survey.cfa_ordinal import ordinal
 from learning_survey.cfa_standardised import Standardised, standardised
@@ -127,7 +127,9 @@ class Fitted:
             "converged": fit.converged,
             "identified": fit.identified,
             "admissible": fit.converged and fit.admissible and not self.held,
-            "note": _note(fit, self.held, names),
+            "note": note(
+                fit, self.held, names, "A residual variance is negative, or a correlation of factors beyond 1"
+            ),
             "n": fit.n,
             "parameters": len(fit.x),
             "df": fit.df,
@@ -152,7 +154,8 @@ def _columns(found: Indices, suffix: str) -> Row:
     return {name + suffix: getattr(found, name) for name in names}
 
 
-def _note(fit: cfa_wls.Fit, held: tuple[Cell, ...], names: Mapping[str, str]) -> str:
+def note(fit: Fit | cfa_wls.Fit, held: tuple[Cell, ...], names: Mapping[str, str], improper: str) -> str:
+    """What is wrong with a fit, in a sentence; "" where nothing is. ``improper`` says what makes it so."""
     if not fit.converged:
         return "The estimation does not converge: the model does not suit these answers."
     if not fit.identified:
@@ -161,5 +164,5 @@ def _note(fit: cfa_wls.Fit, held: tuple[Cell, ...], names: Mapping[str, str]) ->
         whose = ", ".join(names[cell.row] for cell in held)
         return f"A residual variance would be negative and is held at zero: {whose}."
     if not fit.admissible:
-        return "A residual variance is negative, or a correlation of factors beyond 1: the solution is improper."
+        return f"{improper}: the solution is improper."
     return ""
