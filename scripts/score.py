@@ -2,7 +2,8 @@
 
 A reversed item's code x becomes min + max - x. A dimension's score is the mean of its answered items, where at least
 ``score.min_items`` are answered. The cluster is the school, or a random group where the study has no schools.
-Moments of items are also taken by cluster within each key stage and gender.
+Moments of items are also taken by cluster within each key stage and gender; there, and by whether careless answering
+was flagged, students are counted by score (``cells.parquet``).
 """
 
 from pathlib import Path
@@ -12,8 +13,8 @@ from learning_survey.config import load_study
 from learning_survey.score import score
 
 
-def main(study: str, clean: Path, out: Path) -> None:
-    score(load_study(study), clean, out)
+def main(study: str, clean: Path, flags: Path, out: Path) -> None:
+    score(load_study(study), clean, flags, out)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from conftest import ROOT
 from surveys import Survey
 
 from learning_survey import cli
+from learning_survey.cells import cells_of
 from learning_survey.config import Loaded
 from learning_survey.moments import save_groups
 from learning_survey.score import moments_of, pairs_of
@@ -22,7 +23,7 @@ from learning_survey.score import moments_of, pairs_of
 def write_processed(
     study: Loaded, folder: Path, items: np.ndarray, cluster: np.ndarray, **groupings: np.ndarray
 ) -> None:
-    """``scores.parquet``, ``moments*.npz`` and ``pairs.npz`` of scored answers (N × items, NaN where there is none).
+    """What the step 'score' writes, from scored answers (N × items, NaN where there is none) of whom nobody is flagged.
 
     ``groupings`` may hold ``group`` and ``gender``, an id or None for each row.
     """
@@ -43,6 +44,8 @@ def write_processed(
     people = pl.DataFrame(who, schema_overrides=dict.fromkeys(who, pl.String))
     frame = people.with_columns(pl.Series(n, x[:, j]).fill_nan(None) for j, n in enumerate(names))
     frame.write_parquet(folder / "scores.parquet")
+    nobody_flagged = pl.Series("flagged", [False] * len(x))
+    cells_of(frame, nobody_flagged, study).write_parquet(folder / "cells.parquet")
     moments, grouped = moments_of(frame, names, instrument.item_ids)
     moments.save(folder / "moments.npz")
     for grouping, groups in grouped.items():

@@ -98,7 +98,7 @@ class Survey:
             elif stage == "clean":
                 module.clean(study, self.processed / "ingested.parquet", self.processed, self.tables / "clean")
             elif stage == "score":
-                module.score(study, self.processed / "clean.parquet", self.processed)
+                module.score(study, self.processed / "clean.parquet", self.processed / "flags.parquet", self.processed)
             else:
                 raise ValueError(f"run the script of '{stage}' instead")
 

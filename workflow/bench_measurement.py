@@ -89,7 +89,7 @@ def scored(folder: Path) -> Path:
         "simulate": ["--out", f"data/raw/{STUDY}"],
         "ingest": ["--out", out / "ingested.parquet", "--tables", tables / "ingest"],
         "clean": ["--ingested", out / "ingested.parquet", "--out", out, "--tables", tables / "clean"],
-        "score": ["--clean", out / "clean.parquet", "--out", out],
+        "score": ["--clean", out / "clean.parquet", "--flags", out / "flags.parquet", "--out", out],
     }
     for step, given in steps.items():
         command([sys.executable, f"scripts/{step}.py", "--study", STUDY, *given], folder)

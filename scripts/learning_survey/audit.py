@@ -61,7 +61,10 @@ STEPS = {
         ("{p}/ingested.parquet", "{p}/files.csv", "{register}"),
         ("{p}/clean.parquet", "{p}/flags.parquet", "{p}/schools.parquet", "{p}/ledger.csv", "{r}/tables/clean/*.csv"),
     ),
-    "score": Step(("{p}/clean.parquet",), ("{p}/scores.parquet", "{p}/moments.npz", *_BY_GROUP, "{p}/pairs.npz")),
+    "score": Step(
+        ("{p}/clean.parquet", "{p}/flags.parquet"),
+        ("{p}/scores.parquet", "{p}/cells.parquet", "{p}/moments.npz", *_BY_GROUP, "{p}/pairs.npz"),
+    ),
     "describe": _analysis("describe"),
     "reliability": _analysis("reliability", *_BY_GROUP, "{p}/pairs.npz"),
     "missing": _analysis("missing"),

@@ -432,6 +432,14 @@ class InvariancePlan(Strict):
     quantile: float = Field(default=0.95, gt=0, lt=1)
 
 
+class ModelPlan(Strict):
+    """Mixed models of students in schools."""
+
+    covariates: list[Literal["age", "phase", "country"]] = Field(
+        default=[], description="beside key stage and gender; phase and country are the register's"
+    )
+
+
 class StrongCulture(Strict):
     """Which schools have a strong learning culture.
 
@@ -491,6 +499,7 @@ class Study(Strict):
     factors: FactorPlan = FactorPlan()
     confirmatory: ConfirmatoryPlan = ConfirmatoryPlan()
     invariance: InvariancePlan = InvariancePlan()
+    models: ModelPlan = ModelPlan()
     schools: SchoolPlan | None = None
     inspection: InspectionPlan | None = None
     resampling: Resampling = Resampling()

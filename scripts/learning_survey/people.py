@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from learning_survey.cells import ALL
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError
 from learning_survey.tables import replacing
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Values = Mapping[str, Collection[Any]]  # by column
 # Ages that the date of birth gives, on the survey date and on 31 August before: the date itself is never written.
 AGES = ("birth_age", "birth_age_august")
-FILES = ("ingested", "clean", "flags", "schools", "scores")
+FILES = ("ingested", "clean", "flags", "schools", "scores", "cells")
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,16 @@ def schema(file: str, instrument: Instrument, values: Values | None = None) -> d
             **texts("cluster", required=True),
             **person,
             **{name: Column(pl.Float64(), low=low, high=high) for name in scored},
+        },
+        "cells": {
+            **texts("cluster", required=True),
+            **texts("school", "group", "gender"),
+            "age": person["age"],
+            "flagged": Column(pl.Boolean(), required=True),
+            "dimension": Column(pl.String(), allowed=[*instrument.dimension_ids, ALL], required=True),
+            "answered": Column(pl.Int16(), low=1, required=True),
+            "score": Column(pl.Float64(), low=low, high=high, required=True),
+            "n": Column(pl.Int64(), low=1, required=True),
         },
     }
     return columns[file]

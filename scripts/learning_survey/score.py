@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from learning_survey import people
+from learning_survey.cells import cells_of
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments, save_groups
 from learning_survey.two_way import TwoWay, blocks, choices
@@ -22,28 +23,37 @@ BLOCK = 100_000  # rows whose moments are taken at a time
 EXACT = 1e-9  # a mean such as 2.6 = 13 / 5 may fall short of its cut point by a rounding error, never by this much
 
 
-def score(study: Loaded, clean: Path, out: Path) -> None:
-    """Write ``scores.parquet``, ``moments*.npz`` and ``pairs.npz`` (see docs/conventions.md) to ``out``.
+def score(study: Loaded, clean: Path, flags: Path, out: Path) -> None:
+    """Write ``scores.parquet``, ``cells.parquet``, ``moments*.npz`` and ``pairs.npz`` (docs/conventions.md) to ``out``.
 
-    Raises SurveyError when ``clean`` is not a file of the step 'clean'.
+    Raises SurveyError when ``clean`` or ``flags`` is not a file of the step 'clean'.
     """
     instrument = study.instrument
     try:
         frame = pl.read_parquet(clean)
         kept = frame.select("school", "age", "gender", "group", *instrument.item_ids)
+        flagged = flagged_rows(frame.select("file", "line"), pl.read_parquet(flags))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SurveyError(
             f"not the cleaned data of this study: {str(error).splitlines()[0]}",
-            where=clean,
-            remedy="Run the pipeline; the step 'clean' makes it.",
+            where=f"{clean}, {flags}",
+            remedy="Run the pipeline; the step 'clean' makes them.",
         ) from None
     scores = scored(kept, instrument).insert_column(1, clusters(kept["school"], study).alias("cluster"))
     moments, grouped = moments_of(scores, instrument.item_ids + instrument.dimension_ids, instrument.item_ids)
     people.write(scores, "scores", out / "scores.parquet", instrument)
+    people.write(cells_of(scores, flagged, study), "cells", out / "cells.parquet", instrument)
     moments.save(out / "moments.npz")
     for grouping, groups in grouped.items():
         save_groups(groups, instrument.item_ids, out / f"moments_{grouping}.npz")
     pairs_of(scores, instrument, study.seed).save(out / "pairs.npz")
+
+
+def flagged_rows(rows: pl.DataFrame, flags: pl.DataFrame) -> pl.Series:
+    """Whether any index of careless answering flags each of ``rows`` (file and line)."""
+    flag = pl.any_horizontal(pl.col(r"^flag_.*$").fill_null(value=False)).alias("flagged")
+    found = rows.join(flags.select("file", "line", flag), on=["file", "line"], how="left", maintain_order="left")
+    return found["flagged"].fill_null(value=False)
 
 
 def scored(frame: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:

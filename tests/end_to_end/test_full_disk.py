@@ -23,7 +23,8 @@ STEPS = {
     "ingest": "--out data/processed/small/ingested.parquet --tables results/small/tables/ingest",
     "clean": "--ingested data/processed/small/ingested.parquet --out data/processed/small"
     " --tables results/small/tables/clean",
-    "score": "--clean data/processed/small/clean.parquet --out data/processed/small",
+    "score": "--clean data/processed/small/clean.parquet --flags data/processed/small/flags.parquet"
+    " --out data/processed/small",
     "describe": "--processed data/processed/small --out results/small/tables/describe",
     "missing": "--processed data/processed/small --out results/small/tables/missing",
     "figures": "--tables results/small/tables --out results/small/figures",

@@ -5,7 +5,10 @@ from surveys import make_survey
 
 from rules.commands import command
 
-ARGUMENTS = ("--study", "small", "--clean", "data/processed/small/clean.parquet", "--out", "data/processed/small")
+FOLDER = "data/processed/small"
+ARGUMENTS = (
+    *("--study", "small", "--clean", f"{FOLDER}/clean.parquet", "--flags", f"{FOLDER}/flags.parquet", "--out", FOLDER),
+)
 
 
 @pytest.fixture
@@ -18,7 +21,14 @@ def survey(tmp_path):
 def test_it_writes_scores_and_moments_the_same_each_time(survey):
     files = [
         survey.processed / name
-        for name in ("scores.parquet", "moments.npz", "moments_group.npz", "moments_gender.npz", "pairs.npz")
+        for name in (
+            "scores.parquet",
+            "cells.parquet",
+            "moments.npz",
+            "moments_group.npz",
+            "moments_gender.npz",
+            "pairs.npz",
+        )
     ]
     done = command("score", survey.root, *ARGUMENTS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -93,7 +93,8 @@ def test_a_confirmed_draft_of_a_clean_survey_gives_the_right_codes(tmp_path, par
 
     ingest(study, survey.root / "out" / "ingested.parquet", survey.root / "tables")
     clean(study, survey.root / "out" / "ingested.parquet", survey.root / "out", survey.root / "tables")
-    score(study, survey.root / "out" / "clean.parquet", survey.root / "out")
+    out = survey.root / "out"
+    score(study, out / "clean.parquet", out / "flags.parquet", out)
     items = truth.instrument.item_ids
     ingested = pl.read_parquet(survey.root / "out" / "ingested.parquet")
     assert ingested.select(items).equals(survey.truth.select(items))

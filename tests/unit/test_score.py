@@ -192,7 +192,7 @@ def test_a_file_of_another_study_is_refused(survey, tmp_path):
     pl.DataFrame({"school": ["x"]}).write_parquet(tmp_path / "other.parquet")
     for path in (tmp_path / "other.parquet", tmp_path / "none", survey.study_file):
         with pytest.raises(SurveyError, match="not the cleaned data of this study"):
-            module.score(survey.load(), path, tmp_path)
+            module.score(survey.load(), path, survey.processed / "flags.parquet", tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["other.parquet"]
 
 

@@ -1,22 +1,24 @@
 rule score:
     message:
-        "score dimensions and sum moments and two-way tables by school, key stage and gender"
+        "score dimensions; sum moments, two-way tables and counts by school, key stage and gender"
     input:
         clean=f"{PROCESSED}/clean.parquet",
+        flags=f"{PROCESSED}/flags.parquet",
         code=code("score"),
     output:
         scores=f"{PROCESSED}/scores.parquet",
+        cells=f"{PROCESSED}/cells.parquet",
         moments=f"{PROCESSED}/moments.npz",
         by_group=f"{PROCESSED}/moments_group.npz",
         by_gender=f"{PROCESSED}/moments_gender.npz",
         pairs=f"{PROCESSED}/pairs.npz",
     params:
-        settings=settings("resampling", "schools"),
+        settings=settings("resampling", "schools", "models"),
         lock=LOCK,
     log:
         "logs/{study}/score.log",
     benchmark:
         "benchmarks/{study}/score.tsv"
     shell:
-        "python scripts/score.py --study {wildcards.study} --clean {input.clean}"
+        "python scripts/score.py --study {wildcards.study} --clean {input.clean} --flags {input.flags}"
         " --out data/processed/{wildcards.study} > {log} 2>&1"
