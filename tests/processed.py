@@ -14,10 +14,9 @@ from conftest import ROOT
 from surveys import Survey
 
 from learning_survey import cli
-from learning_survey.cells import cells_of
 from learning_survey.config import Loaded
 from learning_survey.moments import save_groups
-from learning_survey.score import moments_of, pairs_of
+from learning_survey.score import cells_of, moments_of, pairs_of
 
 
 def write_processed(

@@ -22,9 +22,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from learning_survey.bands import is_high
 from learning_survey.moments import Pooled
 from learning_survey.reliability import alpha
-from learning_survey.score import is_high
 
 if TYPE_CHECKING:
     from learning_survey.clean import Cleaning

@@ -18,6 +18,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from learning_survey.bands import EXACT
+from learning_survey.config import ALL
 from learning_survey.errors import SurveyError, nearest
 
 if TYPE_CHECKING:
@@ -26,41 +28,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-ALL = "all"  # the mean over the dimensions that have a score
 KEYS = ("cluster", "school", "group", "gender", "age", "flagged")
-ROUNDED = 10  # decimals of ALL, whose last digits depend on which dimensions were added
-
-
-def cells_of(scores: pl.DataFrame, flagged: pl.Series, study: Loaded) -> pl.DataFrame:
-    """The table ``cells.parquet`` of scored students (``score.scored`` with who they are) and their flags.
-
-    One row per cell, dimension, number of answers and score. A score is the mean of the answered items, however few;
-    that of ALL is the mean over dimensions whose answers reach ``score.min_items``, and its ``answered`` counts those.
-    """
-    instrument = study.instrument
-    age = pl.col("age") if "age" in study.models.covariates else pl.lit(None, pl.Int16).alias("age")
-    who = scores.select("cluster", "school", "group", "gender", age).with_columns(flagged.alias("flagged"))
-    cells = who.unique().sort(KEYS, nulls_last=True).with_row_index("cell")
-    cell = who.join(cells, on=KEYS, how="left", nulls_equal=True, maintain_order="left")["cell"]
-    parts = []
-    for dimension in [*instrument.dimension_ids, ALL]:
-        own = instrument.dimension_ids if dimension == ALL else instrument.items_of(dimension)
-        answered = pl.sum_horizontal(pl.col(own).is_not_null())
-        mean = pl.sum_horizontal(own) / answered
-        rows = scores.select(
-            cell,
-            answered.cast(pl.Int16).alias("answered"),
-            (mean.round(ROUNDED) if dimension == ALL else mean).alias("score"),
-        ).filter(pl.col("answered") > 0)
-        counted = rows.group_by("cell", "answered", "score").len("n").sort("cell", "answered", "score")
-        parts.append(
-            counted.select(
-                "cell", pl.lit(dimension).alias("dimension"), "answered", "score", pl.col("n").cast(pl.Int64)
-            )
-        )
-    return cells.join(pl.concat(parts), on="cell", maintain_order="right").select(
-        *KEYS, "dimension", "answered", "score", "n"
-    )
 
 
 @dataclass(frozen=True)
@@ -86,8 +54,6 @@ class Counts:
 
     def high(self, cut: float) -> Array:
         """Of each cell (C), the students whose score is at least ``cut``, a rounding error aside."""
-        from learning_survey.score import EXACT
-
         return self.sums((self.score >= cut - EXACT).astype(float))
 
 

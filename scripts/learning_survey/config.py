@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 
 from learning_survey.errors import SurveyError, nearest
 
+ALL = "all"  # stands beside the dimensions for the mean over those that have a score
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.score import band_of, is_high
+from learning_survey.bands import band_of, is_high
 from learning_survey.uncertainty import mean, share, withhold
 
 if TYPE_CHECKING:

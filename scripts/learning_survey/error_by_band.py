@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey.score import band_of
+from learning_survey.bands import band_of
 from learning_survey.uncertainty import NAN, Codes, Estimate, mean, t_quantile, withhold
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.score import is_high
+from learning_survey.bands import is_high
 from learning_survey.uncertainty import (
     NAN,
     Codes,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from learning_survey.cells import ALL
-from learning_survey.config import FIELDS
+from learning_survey.config import ALL, FIELDS
 from learning_survey.errors import SurveyError
 from learning_survey.tables import replacing
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import jackknife
+from learning_survey.bands import is_high
+from learning_survey.config import ALL
 from learning_survey.describe import row_mean
 from learning_survey.errors import SurveyError
-from learning_survey.score import is_high
 from learning_survey.uncertainty import NAN, Codes, Estimate, cluster_variance, holm, t_p, t_quantile, wilson, withhold
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from learning_survey.students import Students
 
 Array = NDArray[np.float64]
-ALL = "all"
 
 
 def least_students(study: Loaded) -> int:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from learning_survey import people
-from learning_survey.cells import cells_of
+from learning_survey.cells import KEYS
+from learning_survey.config import ALL
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments, save_groups
 from learning_survey.two_way import TwoWay, blocks, choices
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from learning_survey.config import Instrument, Loaded
 
 GROUPINGS = ("group", "gender")  # columns that cut schools into groups with moments of their own
+ROUNDED = 10  # decimals of ALL, whose last digits depend on which dimensions were added
 BLOCK = 100_000  # rows whose moments are taken at a time
-EXACT = 1e-9  # a mean such as 2.6 = 13 / 5 may fall short of its cut point by a rounding error, never by this much
 
 
 def score(study: Loaded, clean: Path, flags: Path, out: Path) -> None:
@@ -144,20 +145,36 @@ def pairs_of(scores: pl.DataFrame, instrument: Instrument, seed: int) -> TwoWay:
     return TwoWay.of(x, instrument.item_ids, codes, cells)
 
 
-def band_of(scores: ArrayLike, instrument: Instrument) -> NDArray[np.int64]:
-    """The band of each score: its position in ``instrument.bands``, from 0; -1 where the score is missing (NaN).
+def cells_of(scores: pl.DataFrame, flagged: pl.Series, study: Loaded) -> pl.DataFrame:
+    """The table ``cells.parquet`` of scored students (``score.scored`` with who they are) and their flags.
 
-    A band holds scores from its own start up to the next band's start.
+    One row per cell, dimension, number of answers and score. A score is the mean of the answered items, however few;
+    that of ALL is the mean over dimensions whose answers reach ``score.min_items``, and its ``answered`` counts those.
     """
-    x = np.asarray(scores, dtype=float)
-    starts = np.array([band.start for band in instrument.bands]) - EXACT
-    return np.where(np.isnan(x), -1, np.searchsorted(starts, x, side="right") - 1)
-
-
-def is_high(scores: ArrayLike, instrument: Instrument) -> NDArray[np.float64]:
-    """1 where a score is in a high band, 0 where it is not, NaN where it is missing."""
-    x = np.asarray(scores, dtype=float)
-    return np.where(np.isnan(x), np.nan, x >= instrument.high_from - EXACT)
+    instrument = study.instrument
+    age = pl.col("age") if "age" in study.models.covariates else pl.lit(None, pl.Int16).alias("age")
+    who = scores.select("cluster", "school", "group", "gender", age).with_columns(flagged.alias("flagged"))
+    cells = who.unique().sort(KEYS, nulls_last=True).with_row_index("cell")
+    cell = who.join(cells, on=KEYS, how="left", nulls_equal=True, maintain_order="left")["cell"]
+    parts = []
+    for dimension in [*instrument.dimension_ids, ALL]:
+        own = instrument.dimension_ids if dimension == ALL else instrument.items_of(dimension)
+        answered = pl.sum_horizontal(pl.col(own).is_not_null())
+        mean = pl.sum_horizontal(own) / answered
+        rows = scores.select(
+            cell,
+            answered.cast(pl.Int16).alias("answered"),
+            (mean.round(ROUNDED) if dimension == ALL else mean).alias("score"),
+        ).filter(pl.col("answered") > 0)
+        counted = rows.group_by("cell", "answered", "score").len("n").sort("cell", "answered", "score")
+        parts.append(
+            counted.select(
+                "cell", pl.lit(dimension).alias("dimension"), "answered", "score", pl.col("n").cast(pl.Int64)
+            )
+        )
+    return cells.join(pl.concat(parts), on="cell", maintain_order="right").select(
+        *KEYS, "dimension", "answered", "score", "n"
+    )
 
 
 def _random_groups(rows: int, groups: int, rng: np.random.Generator) -> NDArray[np.object_]:

@@ -5,9 +5,11 @@ import polars as pl
 import pytest
 from surveys import make_survey
 
-from learning_survey.cells import ALL, KEYS, Cells, cells_of
+from learning_survey.bands import is_high
+from learning_survey.cells import KEYS, Cells
+from learning_survey.config import ALL
 from learning_survey.errors import SurveyError
-from learning_survey.score import flagged_rows, is_high
+from learning_survey.score import cells_of, flagged_rows
 
 
 @pytest.fixture(scope="module")

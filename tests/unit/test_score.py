@@ -1,6 +1,4 @@
-"""Scores against arithmetic done by hand, clusters, bands at their cut points, moments against numpy."""
-
-from fractions import Fraction
+"""Scores against arithmetic done by hand, clusters, moments against numpy."""
 
 import numpy as np
 import pandas as pd
@@ -8,8 +6,6 @@ import polars as pl
 import pytest
 import yaml
 from conftest import ROOT
-from hypothesis import given
-from hypothesis import strategies as st
 from surveys import make_survey
 
 from learning_survey import score as module
@@ -17,7 +13,7 @@ from learning_survey import two_way
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments, load_groups
-from learning_survey.score import band_of, clusters, is_high, moments_of, pairs_of, scored
+from learning_survey.score import clusters, moments_of, pairs_of, scored
 from learning_survey.two_way import TwoWay
 
 
@@ -145,37 +141,6 @@ def test_another_seed_draws_other_groups(tmp_path):
     first = clusters(nobody, survey.load())
     survey.change(seed=2)
     assert not first.equals(clusters(nobody, survey.load()))
-
-
-# ---------------------------------------------------------------- bands
-
-
-@pytest.fixture(scope="module")
-def banded(tmp_path_factory):
-    starts = [1, 1.5, 2.6, 3.5, 4.5]
-    bands = [{"id": f"b{k}", "label": f"B{k}", "from": s, "high": k >= 3} for k, s in enumerate(starts)]
-    return make_survey(tmp_path_factory.mktemp("bands"), schools=0, instrument={"bands": bands}).load().instrument
-
-
-def test_a_score_on_a_cut_point_is_in_the_band_above(banded):
-    assert band_of([1, 1.4999, 1.5, 2.6, 3.4999, 3.5, 4.5, 5, np.nan], banded).tolist() == [0, 0, 1, 2, 2, 3, 4, 4, -1]
-    high = is_high([3.4999, 3.5, 5, np.nan], banded)
-    np.testing.assert_array_equal(high, [0, 1, 1, np.nan])
-
-
-def test_rounding_errors_move_nobody_over_a_cut_point(banded):
-    short = np.nextafter(np.array([1.5, 2.6, 3.5]), 0)
-    assert band_of(short, banded).tolist() == [1, 2, 3] and is_high(short, banded).tolist() == [0, 0, 1]
-    assert band_of([1.5 - 1e-6, 3.5 - 1e-6], banded).tolist() == [0, 2]
-
-
-@given(codes=st.lists(st.integers(1, 5), min_size=1, max_size=12))
-def test_bands_agree_with_exact_fractions(banded, codes):
-    exact = Fraction(sum(codes), len(codes))
-    starts = [Fraction(str(b.start)) for b in banded.bands]
-    wanted = max(k for k, s in enumerate(starts) if exact >= s)
-    assert band_of(float(exact), banded) == wanted == band_of(np.mean(codes), banded)
-    assert is_high(float(exact), banded) == (wanted >= 3)
 
 
 def test_real_items_score_as_they_do_by_hand():
