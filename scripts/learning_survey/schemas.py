@@ -6,78 +6,14 @@ from it, ``docs/tables.md`` is generated from it, and a person can read it here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from learning_survey.schema_parts import RANGES, Column, Table
+from learning_survey.schema_parts import count as _n
+from learning_survey.schema_parts import estimate as _estimate
+from learning_survey.schema_parts import key as _key
+from learning_survey.schema_parts import text as _text
+from learning_survey.schemas_comparisons import COMPARISONS
 
-Unit = Literal[
-    "id",
-    "text",
-    "count",
-    "mean",
-    "share",
-    "points",
-    "alpha",
-    "loading",
-    "effect",
-    "distance",
-    "fit",
-    "statistic",
-    "p",
-    "variance",
-    "ratio",
-    "flag",
-]
-
-RANGES: dict[str, tuple[float, float]] = {
-    "share": (0, 1),
-    "p": (0, 1),
-    "count": (0, float("inf")),
-    "variance": (0, float("inf")),
-    "distance": (0, float("inf")),
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column: its unit says how it is checked and how it is printed."""
-
-    unit: Unit
-    about: str
-    key: bool = False
-    nullable: bool = True
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table: ``stage.name``, what one row is, and its columns in order."""
-
-    about: str
-    columns: dict[str, Column] = field(default_factory=dict)
-
-    @property
-    def keys(self) -> list[str]:
-        return [name for name, column in self.columns.items() if column.key]
-
-
-def _key(about: str) -> Column:
-    return Column("id", about, key=True, nullable=False)
-
-
-def _text(about: str) -> Column:
-    return Column("text", about)
-
-
-def _n(about: str = "students with an answer") -> Column:
-    return Column("count", about)
-
-
-def _estimate(name: str, unit: Unit, about: str) -> dict[str, Column]:
-    """An estimate and its interval, which takes account of students sitting in schools."""
-    return {
-        name: Column(unit, about),
-        f"{name}_ci_low": Column(unit, f"lower 95% limit of {name}, clustered by school"),
-        f"{name}_ci_high": Column(unit, f"upper 95% limit of {name}, clustered by school"),
-    }
+__all__ = ["RANGES", "TABLES", "Column", "Table"]
 
 
 def _fit_indices(suffix: str, about: str) -> dict[str, Column]:
@@ -113,43 +49,6 @@ _RELIABILITY = {
     ),
     "omega_specific": Column("alpha", "share of the sum's variance from the group factors beside the general one"),
     "ecv": Column("share", "explained common variance: the general factor's share of common variance"),
-}
-
-_GROUP_MEANS = {
-    "dimension": _key("dimension"),
-    "group": _key("group"),
-    "group_label": _text("group as printed"),
-    "group_order": Column("count", "position of the group, from 1"),
-    "n": _n(),
-    "n_schools": Column("count", "schools with a student in the group"),
-    **_estimate("mean", "mean", "mean score"),
-    "sd": Column("mean", "standard deviation of scores"),
-    **_estimate("share_high", "share", "share of students rated high"),
-}
-_GROUP_TESTS = {
-    "dimension": _key("dimension"),
-    "test": _key("welch_anova, clustered_wald, trend_naive or trend_clustered"),
-    "statistic": Column("statistic", "F; for a trend, t"),
-    "df1": Column("statistic", "numerator degrees of freedom"),
-    "df2": Column("statistic", "denominator degrees of freedom"),
-    "p": Column("p", "p value"),
-    "p_holm": Column("p", "p after Holm's correction over the dimensions"),
-    **_estimate("slope", "effect", "change per group step in total standard deviations (trends only)"),
-}
-_GROUP_PAIRS = {
-    "dimension": _key("dimension"),
-    "group_a": _key("first group"),
-    "group_b": _key("second group"),
-    "adjacent": Column("flag", "whether the groups are neighbours in order"),
-    "n_a": _n("students in the first group"),
-    "n_b": _n("students in the second group"),
-    "difference": Column("mean", "mean of the first group minus mean of the second"),
-    **_estimate("hedges_g", "effect", "Hedges g, pooled standard deviation of the two groups"),
-    "naive_ci_low": Column("effect", "lower 95% limit of g as if students were independent"),
-    "naive_ci_high": Column("effect", "upper 95% limit of g as if students were independent"),
-    "p_games_howell": Column("p", "Games-Howell p, students as if independent"),
-    "p_clustered": Column("p", "p of the difference, clustered by school"),
-    "p_holm": Column("p", "clustered p after Holm's correction over dimensions and pairs"),
 }
 
 TABLES: dict[str, Table] = {
@@ -821,7 +720,6 @@ TABLES: dict[str, Table] = {
             "change_standardised": Column("loading", "that as standardised loading or residual correlation"),
         },
     ),
-    # ------------------------------------------------------------ groups
     # ------------------------------------------------------------ invariance
     "invariance.groups": Table(
         "Groups whose answers are compared: students with every item answered. One row per grouping and group.",
@@ -917,126 +815,7 @@ TABLES: dict[str, Table] = {
             "why": _text("the reason, as the end of a sentence"),
         },
     ),
-    "key_stages.means": Table("One row per dimension and key stage (or the study's ordered group).", _GROUP_MEANS),
-    "key_stages.tests": Table("One row per dimension and test.", _GROUP_TESTS),
-    "key_stages.pairs": Table("One row per dimension and pair of groups.", _GROUP_PAIRS),
-    "gender.means": Table("One row per dimension and gender.", _GROUP_MEANS),
-    "gender.tests": Table("One row per dimension and test.", _GROUP_TESTS),
-    "gender.pairs": Table("One row per dimension and pair of groups.", _GROUP_PAIRS),
-    # ------------------------------------------------------------ schools
-    "schools.variance": Table(
-        "How much schools differ: one row per dimension.",
-        {
-            "dimension": _key("dimension"),
-            "n": _n("students with a score"),
-            "n_schools": Column("count", "schools"),
-            "variance_between": Column("variance", "variance between schools"),
-            "variance_within": Column("variance", "variance within schools"),
-            **_estimate("icc1", "loading", "intraclass correlation of one student"),
-            "icc2": Column("loading", "reliability of a school's mean"),
-            "design_effect": Column("ratio", "1 + (mean school size - 1) icc1"),
-            "effective_n": Column("count", "students divided by the design effect"),
-        },
-    ),
-    "schools.means": Table(
-        "One row per dimension and school; 'all' is the mean over dimensions. Schools have pseudonyms.",
-        {
-            "dimension": _key("dimension, or 'all'"),
-            "school": _key("school's pseudonym"),
-            "n": _n("students with a score"),
-            "mean": Column("mean", "mean score"),
-            **_estimate("shrunken", "mean", "empirical Bayes mean, drawn towards the overall mean"),
-            "share_high": Column("share", "share of students rated high"),
-            "rank": Column("count", "rank by mean, 1 is highest"),
-        },
-    ),
-    "schools.extremes": Table(
-        "The top school against the bottom school, by the mean over all dimensions; one row per dimension.",
-        {
-            "dimension": _key("dimension"),
-            "top_school": Column("id", "top school's pseudonym"),
-            "bottom_school": Column("id", "bottom school's pseudonym"),
-            "n_top": _n("students in the top school"),
-            "n_bottom": _n("students in the bottom school"),
-            "mean_top": Column("mean", "mean in the top school"),
-            "mean_bottom": Column("mean", "mean in the bottom school"),
-            "share_top": Column("share", "share high in the top school"),
-            "share_bottom": Column("share", "share high in the bottom school"),
-            **_estimate("gap", "points", "share high, top minus bottom, in percentage points"),
-            **_estimate("d_total", "effect", "mean difference over the standard deviation of all students"),
-            **_estimate(
-                "d_pooled_within", "effect", "mean difference over the pooled standard deviation within the two schools"
-            ),
-            **_estimate("d", "effect", "the one of the two that the study reports"),
-            "p": Column("p", "Welch's p"),
-            "p_holm": Column("p", "p after Holm's correction over the dimensions"),
-        },
-    ),
-    "schools.strong_culture": Table(
-        "Schools with a strong learning culture against the rest, by the study's definition. One row.",
-        {
-            "measure": _key("what is compared"),
-            "definition": _text("the definition in words"),
-            "n_schools": Column("count", "schools with a strong culture"),
-            "n_rest": Column("count", "the other schools"),
-            **_estimate("share", "share", "share of schools with a strong culture"),
-            "strong_mean": Column("share", "share high in strong schools, averaged over dimensions"),
-            "rest_mean": Column("share", "share high in the rest"),
-            **_estimate("ratio", "ratio", "strong over rest"),
-        },
-    ),
-    # ------------------------------------------------------------ inspection
-    "inspection.means": Table(
-        "School means by rating: one row per dimension and rating.",
-        {
-            "dimension": _key("dimension"),
-            "rating": _key("rating"),
-            "n_schools": Column("count", "schools with the rating"),
-            "n": _n("students in them"),
-            **_estimate("mean", "mean", "mean of school means"),
-            "sd": Column("mean", "standard deviation of school means"),
-        },
-    ),
-    "inspection.tests": Table(
-        "Whether rating groups differ: one row per dimension and test, schools as units.",
-        {
-            "dimension": _key("dimension"),
-            "test": _key("welch_anova or kruskal"),
-            "statistic": Column("statistic", "F or H"),
-            "df1": Column("statistic", "degrees of freedom between"),
-            "df2": Column("statistic", "degrees of freedom within (Welch)"),
-            "p": Column("p", "p value"),
-            "p_holm": Column("p", "p after Holm's correction over the dimensions"),
-            "eta_squared": Column("share", "share of variance between schools that goes with the rating"),
-            "detectable": Column(
-                "effect",
-                "smallest difference between the compared ratings that would be found with 80% power,"
-                " in standard deviations between schools",
-            ),
-        },
-    ),
-    "inspection.pairs": Table(
-        "Pairs of ratings, schools as units.",
-        {
-            "dimension": _key("dimension"),
-            "rating_a": _key("first rating"),
-            "rating_b": _key("second rating"),
-            "n_a": Column("count", "schools with the first rating"),
-            "n_b": Column("count", "schools with the second rating"),
-            "difference": Column("mean", "mean of school means, first minus second"),
-            **_estimate("hedges_g", "effect", "Hedges g in standard deviations between schools"),
-            "p": Column("p", "Games-Howell p"),
-        },
-    ),
-    "inspection.extremes": Table(
-        "Ratings of the schools that students rate highest and lowest.",
-        {
-            "position": _key("highest or lowest"),
-            "school": Column("id", "school's pseudonym"),
-            "rating": _text("rating"),
-            "n_rated": Column("count", "schools with a rating"),
-        },
-    ),
+    **COMPARISONS,
     # ------------------------------------------------------------ scorecard
     "scorecard": Table(
         "One row per published claim.",
