@@ -1,8 +1,9 @@
-"""Time the default build, large exports, and the measurement steps beside R; write docs/benchmarks.md.
+"""Time the default build, large exports, measurement beside R, and comparisons; write docs/benchmarks.md.
 
 Each round builds a fresh copy of the project with this environment: cohort to three formats. Wall time and peak memory
 of each rule come from Snakemake's benchmarks; the whole run and a second run with nothing to do are timed around the
-command. ``bench_scale`` and ``bench_measurement`` time the rest; ``--r all`` takes the steps of R that need minutes.
+command. ``bench_scale``, ``bench_measurement`` and ``bench_comparisons`` time the rest; ``--r all`` takes the steps of
+R that need minutes.
 Times vary between machines and from minute to minute: compare within one table only.
 """
 
@@ -21,6 +22,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import bench_comparisons
 import bench_measurement
 import bench_scale
 
@@ -109,6 +111,8 @@ def main() -> None:
     parts = [document(*measure()), *_part(bench_scale.main())]
     with tempfile.TemporaryDirectory() as name:
         parts += _part(bench_measurement.main(copy_of_project(Path(name)), everything=everything))
+    with tempfile.TemporaryDirectory() as name:
+        parts += _part(bench_comparisons.main(copy_of_project(Path(name))))
     page = "\n".join(parts)
     (ROOT / "docs" / "benchmarks.md").write_text(page, encoding="utf-8")
     print(page)
