@@ -38,7 +38,7 @@ from learning_survey import invariance_levels as levels
 from learning_survey import reliability as of
 from learning_survey.cfa_robust import Clusters
 from learning_survey.config import Loaded, load_study
-from learning_survey.fit_indices import Test
+from learning_survey.fit_indices import ChiSquare
 from learning_survey.invariance import joined
 from learning_survey.moments import Moments
 from learning_survey.polychoric_estimates import polychoric
@@ -139,13 +139,13 @@ def model_ml(study: Loaded, whole: Clusters) -> tuple[cfa_ml.Fit, cfa_ml.Fit]:
     make, sample = confirmatory.models(study)["correlated"], whole.sample
     fit, _ = cfa_ml.bounded(make(False), lambda model: cfa_ml.fit(model, [sample]))
     base = cfa_ml.fit(cfa_builders.baseline(study.instrument.item_ids), [sample])
-    fit_indices.plain(Test(fit.chi2, fit.df), Test(base.chi2, base.df), fit.n)
+    fit_indices.plain(ChiSquare(fit.chi2, fit.df), ChiSquare(base.chi2, base.df), fit.n)
     fit_indices.srmr(fit), fit.vcov
     return fit, base
 
 
 def robustly(fits: tuple[cfa_ml.Fit, cfa_ml.Fit], robust: Callable[[cfa_ml.Fit], cfa_robust.Robust]) -> None:
-    own, base = (Test(fit.chi2, fit.df, robust(fit).scaling) for fit in fits)
+    own, base = (ChiSquare(fit.chi2, fit.df, robust(fit).scaling) for fit in fits)
     fit_indices.scaled(own, base, fits[0].n), fit_indices.robust(own, base, fits[0].n)
 
 
@@ -156,7 +156,7 @@ def levels_ml(study: Loaded, groups: Mapping[str, Clusters]) -> list[cfa_ml.Fit]
     for level in COMPARED:
         model = levels.model(scales, list(groups), level)
         fit = cfa_ml.fit(model, samples, levels.carried(found[-1], model) if found else None)
-        fit_indices.plain(Test(fit.chi2, fit.df), base, fit.n / len(groups))
+        fit_indices.plain(ChiSquare(fit.chi2, fit.df), base, fit.n / len(groups))
         fit_indices.srmr(fit), fit.vcov
         found.append(fit)
     return found
@@ -196,7 +196,7 @@ def fiml(study: Loaded, x: Array) -> None:
     data = cfa_fiml.Data.of(x)
     fit = cfa_fiml.fit(confirmatory.models(study)["correlated"](True), [data])
     base = cfa_fiml.independence(study.instrument.item_ids, [data])
-    fit_indices.plain(Test(fit.chi2, fit.df), Test(base.chi2, base.df), fit.n)
+    fit_indices.plain(ChiSquare(fit.chi2, fit.df), ChiSquare(base.chi2, base.df), fit.n)
     fit_indices.srmr(fit), fit.vcov
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from learning_survey.cfa_ml import inverse
 from learning_survey.cfa_wls import Fit, implied
-from learning_survey.fit_indices import UNTESTED, Indices, Test, robust
+from learning_survey.fit_indices import UNTESTED, ChiSquare, Indices, robust
 from learning_survey.polychoric_estimates import square
 from learning_survey.two_way import pair_index
 
@@ -45,8 +45,8 @@ def robust_indices(fit: Fit) -> Indices:
         E += D.T @ (weight[:, None] * D)
         groups.append((s.n / fit.n, V, gamma, D[own], weight[own, None] * D[own]))
     return robust(
-        Test(float(chi2), fit.df, _spread(groups, inverse(E)) / fit.df),
-        Test(float(chi2_base), df_base, float(spread_base / df_base)),
+        ChiSquare(float(chi2), fit.df, _spread(groups, inverse(E)) / fit.df),
+        ChiSquare(float(chi2_base), df_base, float(spread_base / df_base)),
         fit.n / len(fit.samples) - 1,
     )
 

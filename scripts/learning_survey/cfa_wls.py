@@ -38,7 +38,7 @@ from learning_survey import cfa_start, polychoric_covariance
 from learning_survey.cfa_ml import full_rank, inverse, scored
 from learning_survey.cfa_model import Model, Moments, selection, sigma_mu
 from learning_survey.errors import SurveyError
-from learning_survey.fit_indices import Indices, Test, plain
+from learning_survey.fit_indices import ChiSquare, Indices, plain
 from learning_survey.polychoric_estimates import Polychoric
 from learning_survey.two_way import Tables, pair_index
 
@@ -152,7 +152,7 @@ class Fit:
         base = baseline(self.samples)
         own, other = (self.scaled, base.scaled) if scaled else (self.chi2, base.chi2)
         # As in lavaan, a group counts n - 1, as in the chi-square.
-        return plain(Test(own, self.df), Test(other, base.df), self.n / len(self.samples) - 1)
+        return plain(ChiSquare(own, self.df), ChiSquare(other, base.df), self.n / len(self.samples) - 1)
 
 
 @dataclass(frozen=True)

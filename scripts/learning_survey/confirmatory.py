@@ -25,7 +25,7 @@ from learning_survey.cfa_robust import Clusters, Robust
 from learning_survey.cfa_standardised import Standardised, ave, htmt, omega, r_squared, standardised
 from learning_survey.confirmatory_ordinal import Samples, note
 from learning_survey.errors import SurveyError
-from learning_survey.fit_indices import Test
+from learning_survey.fit_indices import ChiSquare
 from learning_survey.schemas import TABLES
 from learning_survey.students import Students
 from learning_survey.uncertainty import t_quantile
@@ -218,7 +218,7 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
     sample = Sample.read(study, processed)
     rows: dict[str, list[Row]] = {n.partition(".")[2]: [] for n in TABLES if n.startswith("confirmatory.")}
     names = labels(study)
-    base: dict[str, Test] = {}
+    base: dict[str, ChiSquare] = {}
     for name, make in models(study).items():
         found = Fitted.of(name, make, sample)
         weighted = confirmatory_ordinal.Fitted.of(make, sample.ordinal)
@@ -245,7 +245,7 @@ def _frame(name: str, rows: list[Row], n: int, study: Loaded) -> pd.DataFrame:
     return frame
 
 
-def _fit_row(found: Fitted, way: str, base: dict[str, Test], names: dict[str, str]) -> Row:
+def _fit_row(found: Fitted, way: str, base: dict[str, ChiSquare], names: dict[str, str]) -> Row:
     head = {
         "model": found.name,
         "model_label": LABELS[found.name],
@@ -271,12 +271,12 @@ def _fit_row(found: Fitted, way: str, base: dict[str, Test], names: dict[str, st
     if not (fit.converged and fit.identified):
         return head
     robust = found.robust[way]
-    test = Test(fit.chi2, fit.df, robust.scaling if robust else 1.0)
-    plain = fit_indices.plain(Test(fit.chi2, fit.df), _base(found.sample, way, base), fit.n)
+    test = ChiSquare(fit.chi2, fit.df, robust.scaling if robust else 1.0)
+    plain = fit_indices.plain(ChiSquare(fit.chi2, fit.df), _base(found.sample, way, base), fit.n)
     head |= {
         "units": robust.units if robust else fit.n,
         "chi_square": fit.chi2,
-        "p": Test(fit.chi2, fit.df).p,
+        "p": ChiSquare(fit.chi2, fit.df).p,
         "srmr": fit_indices.srmr(fit),
         "aic": fit_indices.aic(fit),
         "bic": fit_indices.bic(fit),
@@ -296,7 +296,7 @@ def _indices(found: fit_indices.Indices, suffix: str) -> Row:
     return {name + suffix: value for name, value in row.items()}
 
 
-def _base(sample: Sample, way: str, known: dict[str, Test]) -> Test:
+def _base(sample: Sample, way: str, known: dict[str, ChiSquare]) -> ChiSquare:
     """The chi-square of items that do not correlate, under the same estimator."""
     if way not in known:
         items = [f"item {i}" for i in range(sample.whole.shape[1])]
@@ -305,7 +305,7 @@ def _base(sample: Sample, way: str, known: dict[str, Test]) -> Test:
         else:
             fit = cfa_ml.fit(cfa_builders.baseline(items), [sample.moments])
         robust = sample.robust(fit, way)
-        known[way] = Test(fit.chi2, fit.df, robust.scaling if robust else 1.0)
+        known[way] = ChiSquare(fit.chi2, fit.df, robust.scaling if robust else 1.0)
     return known[way]
 
 

@@ -19,7 +19,7 @@ from learning_survey.cfa_model import Cell, Model
 from learning_survey.cfa_ordinal import ordinal
 from learning_survey.cfa_standardised import Standardised, standardised
 from learning_survey.errors import SurveyError
-from learning_survey.fit_indices import Indices, Test
+from learning_survey.fit_indices import ChiSquare, Indices
 from learning_survey.polychoric_estimates import polychoric
 from learning_survey.two_way import TwoWay, blocks, choices
 
@@ -141,7 +141,7 @@ class Fitted:
             "chi_square": fit.chi2,
             "scaling": fit.scaling,
             "chi_square_scaled": fit.scaled,
-            "p_scaled": Test(fit.scaled, fit.df).p,
+            "p_scaled": ChiSquare(fit.scaled, fit.df).p,
             "srmr": fit.srmr(),
         }
         row |= _columns(fit.indices(scaled=False), "") | _columns(cfa_catml.robust_indices(fit), "_robust")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from learning_survey import cfa_builders, cfa_ordinal, cfa_wls, fit_indices, invariance_items, invariance_null, two_way
 from learning_survey.cfa_robust import Clusters
 from learning_survey.errors import SurveyError
-from learning_survey.fit_indices import Test
+from learning_survey.fit_indices import ChiSquare
 from learning_survey.invariance_items import ItemTest
 from learning_survey.invariance_levels import LEVELS, Fitted, difference, fitted
 from learning_survey.invariance_null import Changes
@@ -56,7 +56,7 @@ class Grouping:
         return float(sum(g.n.sum() for g in self.groups.values()))
 
     @property
-    def baseline(self) -> Test:
+    def baseline(self) -> ChiSquare:
         """Of items that do not correlate."""
         return fit_indices.baseline([g.sample for g in self.groups.values()])
 
@@ -221,7 +221,7 @@ def level_rows(
 
 
 def _fit_row(grouping: Grouping, level: str, f: Fitted) -> dict[str, Any]:
-    ix = fit_indices.plain(Test(f.fit.chi2, f.fit.df), grouping.baseline, grouping.n / len(grouping.groups))
+    ix = fit_indices.plain(ChiSquare(f.fit.chi2, f.fit.df), grouping.baseline, grouping.n / len(grouping.groups))
     return {
         "grouping": grouping.id,
         "items_as": "continuous",
@@ -359,7 +359,7 @@ def ordinal(grouping: Grouping, scales: Scales, processed: Path, study: Loaded) 
             "chi_square": fit.chi2,
             "df": fit.df,
             "chi_square_scaled": fit.scaled,
-            "p": Test(fit.scaled, fit.df).p,
+            "p": ChiSquare(fit.scaled, fit.df).p,
             "cfi": ix.cfi,
             "tli": ix.tli,
             "rmsea": ix.rmsea,

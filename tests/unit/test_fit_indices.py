@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learning_survey.fit_indices import Test as ChiSquare
-from learning_survey.fit_indices import plain, rmsea_interval, robust, scaled
+from learning_survey.fit_indices import ChiSquare, plain, rmsea_interval, robust, scaled
 
 BASE = ChiSquare(5000.0, 300)
 

@@ -115,10 +115,10 @@ def test_the_null_has_the_mean_of_its_chi_square(same):
 
 def test_the_null_of_changes_is_that_of_fit_indices(same):
     drawn = {"configural": np.array([90.0, 120.0]), "metric": np.array([100.0, 260.0])}
-    base, df = fit_indices.Test(5000.0, 132), {"configural": 102, "metric": 111}
+    base, df = fit_indices.ChiSquare(5000.0, 132), {"configural": 102, "metric": 111}
     change = invariance_null.changes(drawn, df, base, 900.0)["metric"]
     for k in range(2):
-        a, b = (fit_indices.plain(fit_indices.Test(drawn[v][k], df[v]), base, 900.0) for v in drawn)
+        a, b = (fit_indices.plain(fit_indices.ChiSquare(drawn[v][k], df[v]), base, 900.0) for v in drawn)
         assert change.cfi[k] == pytest.approx(a.cfi - b.cfi) and change.rmsea[k] == pytest.approx(b.rmsea - a.rmsea)
 
 
