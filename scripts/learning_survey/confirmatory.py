@@ -10,14 +10,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import cfa_builders, cfa_fiml, cfa_ml, cfa_robust, confirmatory_ordinal, fit_indices
-from learning_survey.cfa_fiml import Data
+from learning_survey import (
+    cfa_builders,
+    cfa_fiml,
+    cfa_fiml_indices,
+    cfa_ml,
+    cfa_robust,
+    confirmatory_ordinal,
+    fit_indices,
+)
+from learning_survey.cfa_fiml import Data, Free
 from learning_survey.cfa_ml import Fit
 from learning_survey.cfa_model import Cell, Model
 from learning_survey.cfa_modification import modification
@@ -101,8 +109,8 @@ class Sample:
             return None
 
     @cached_property
-    def free_trace(self) -> float:
-        return cfa_fiml.free_trace([self.data])
+    def free(self) -> list[Free]:
+        return [Free.of(self.data)]
 
     def robust(self, fit: Fit, way: str) -> Robust | None:
         """Errors of a fit as one of ESTIMATORS has them; None where it has those of its information."""
@@ -112,7 +120,11 @@ class Sample:
             return cfa_robust.by_row(fit, [self.whole])
         if way == "mlr_clustered":
             return cfa_robust.by_cluster(fit, [self.clusters])
-        return cfa_fiml.robust(fit, [self.data], self.free_trace)
+        return cfa_fiml.robust(fit, [self.data], self.free)
+
+    def complete(self, fit: Fit, way: str) -> ChiSquare:
+        """What robust indices of a fit with full information are made of."""
+        return cfa_fiml_indices.complete(fit, self.free, normal=way == "fiml")
 
     @property
     def estimators(self) -> list[str]:
@@ -218,7 +230,7 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
     sample = Sample.read(study, processed)
     rows: dict[str, list[Row]] = {n.partition(".")[2]: [] for n in TABLES if n.startswith("confirmatory.")}
     names = labels(study)
-    base: dict[str, ChiSquare] = {}
+    base: dict[str, Bases] = {}
     for name, make in models(study).items():
         found = Fitted.of(name, make, sample)
         weighted = confirmatory_ordinal.Fitted.of(make, sample.ordinal)
@@ -245,7 +257,7 @@ def _frame(name: str, rows: list[Row], n: int, study: Loaded) -> pd.DataFrame:
     return frame
 
 
-def _fit_row(found: Fitted, way: str, base: dict[str, ChiSquare], names: dict[str, str]) -> Row:
+def _fit_row(found: Fitted, way: str, base: dict[str, Bases], names: dict[str, str]) -> Row:
     head = {
         "model": found.name,
         "model_label": LABELS[found.name],
@@ -272,7 +284,8 @@ def _fit_row(found: Fitted, way: str, base: dict[str, ChiSquare], names: dict[st
         return head
     robust = found.robust[way]
     test = ChiSquare(fit.chi2, fit.df, robust.scaling if robust else 1.0)
-    plain = fit_indices.plain(ChiSquare(fit.chi2, fit.df), _base(found.sample, way, base), fit.n)
+    against = _base(found.sample, way, base)
+    plain = fit_indices.plain(ChiSquare(fit.chi2, fit.df), against.own, fit.n)
     head |= {
         "units": robust.units if robust else fit.n,
         "chi_square": fit.chi2,
@@ -282,11 +295,12 @@ def _fit_row(found: Fitted, way: str, base: dict[str, ChiSquare], names: dict[st
         "bic": fit_indices.bic(fit),
     } | _indices(plain, "")
     if robust:
-        against = _base(found.sample, way, base)
         head |= {"scaling": robust.scaling, "chi_square_scaled": robust.chi2, "p_scaled": test.p}
-        head |= _indices(fit_indices.scaled(test, against, fit.n), "_scaled")
-        if not way.startswith("fiml"):  # with missing answers these formulas do not estimate what they should
-            head |= _indices(fit_indices.robust(test, against, fit.n), "_robust")
+        head |= _indices(fit_indices.scaled(test, against.own, fit.n), "_scaled")
+    if way.startswith("fiml"):
+        test = found.sample.complete(fit, way)
+    if robust or way == "fiml":
+        head |= _indices(fit_indices.robust(test, against.complete, fit.n), "_robust")
     return head
 
 
@@ -296,8 +310,15 @@ def _indices(found: fit_indices.Indices, suffix: str) -> Row:
     return {name + suffix: value for name, value in row.items()}
 
 
-def _base(sample: Sample, way: str, known: dict[str, ChiSquare]) -> ChiSquare:
-    """The chi-square of items that do not correlate, under the same estimator."""
+class Bases(NamedTuple):
+    """Chi-squares of items that do not correlate: as it is, and what robust indices are made of."""
+
+    own: ChiSquare
+    complete: ChiSquare
+
+
+def _base(sample: Sample, way: str, known: dict[str, Bases]) -> Bases:
+    """Of items that do not correlate, under the same estimator."""
     if way not in known:
         items = [f"item {i}" for i in range(sample.whole.shape[1])]
         if way.startswith("fiml"):
@@ -305,7 +326,8 @@ def _base(sample: Sample, way: str, known: dict[str, ChiSquare]) -> ChiSquare:
         else:
             fit = cfa_ml.fit(cfa_builders.baseline(items), [sample.moments])
         robust = sample.robust(fit, way)
-        known[way] = ChiSquare(fit.chi2, fit.df, robust.scaling if robust else 1.0)
+        own = ChiSquare(fit.chi2, fit.df, robust.scaling if robust else 1.0)
+        known[way] = Bases(own, sample.complete(fit, way) if way.startswith("fiml") else own)
     return known[way]
 
 

@@ -644,7 +644,7 @@ TABLES: dict[str, Table] = {
             "p_scaled": Column("p", "p value of chi_square_scaled"),
             **_fit_indices("", "from chi_square"),
             **_fit_indices("_scaled", "from chi_square_scaled"),
-            **_fit_indices("_robust", "of normal data, estimated from chi_square and scaling"),
+            **_fit_indices("_robust", "of normal and complete answers, estimated"),
             "srmr": Column("fit", "root mean square of standardised residuals"),
             "aic": Column("statistic", "Akaike's criterion"),
             "bic": Column("statistic", "Bayesian criterion"),
