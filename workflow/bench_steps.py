@@ -28,7 +28,7 @@ from learning_survey import (
     cfa_ordinal,
     cfa_robust,
     cfa_wls,
-    confirmatory,
+    confirmatory_models,
     fit_indices,
     retention,
     score,
@@ -136,7 +136,7 @@ def scales_of(study: Loaded) -> dict[str, list[str]]:
 
 def model_ml(study: Loaded, whole: Clusters) -> tuple[cfa_ml.Fit, cfa_ml.Fit]:
     """The correlated-factors model and the one of items that do not correlate, with errors and fit indices."""
-    make, sample = confirmatory.models(study)["correlated"], whole.sample
+    make, sample = confirmatory_models.models(study)["correlated"], whole.sample
     fit, _ = cfa_ml.bounded(make(False), lambda model: cfa_ml.fit(model, [sample]))
     base = cfa_ml.fit(cfa_builders.baseline(study.instrument.item_ids), [sample])
     fit_indices.plain(ChiSquare(fit.chi2, fit.df), ChiSquare(base.chi2, base.df), fit.n)
@@ -188,13 +188,13 @@ def levels_wlsmv(study: Loaded, groups: Mapping[str, Array]) -> None:
 
 
 def wlsmv(study: Loaded, whole: NDArray[np.int16]) -> None:
-    found = ordinal.Fitted.of(confirmatory.models(study)["correlated"], ordinal.Samples.of(study, whole, None))
+    found = ordinal.Fitted.of(confirmatory_models.models(study)["correlated"], ordinal.Samples.of(study, whole, None))
     found.fits[ordinal.ALONE].indices(), found.values
 
 
 def fiml(study: Loaded, x: Array) -> None:
     data = cfa_fiml.Data.of(x)
-    fit = cfa_fiml.fit(confirmatory.models(study)["correlated"](True), [data])
+    fit = cfa_fiml.fit(confirmatory_models.models(study)["correlated"](True), [data])
     base = cfa_fiml.independence(study.instrument.item_ids, [data])
     fit_indices.plain(ChiSquare(fit.chi2, fit.df), ChiSquare(base.chi2, base.df), fit.n)
     fit_indices.srmr(fit), fit.vcov

@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_start, polychoric_covariance
-from learning_survey.cfa_ml import full_rank, inverse, scored
+from learning_survey.cfa_ml import condition, full_rank, inverse, scored
 from learning_survey.cfa_model import Model, Moments, selection, sigma_mu
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import ChiSquare, Indices, plain
@@ -110,6 +110,7 @@ class Fit:
     df: int
     scaled: float
     scaling: float
+    condition: float
     identified: bool
     converged: bool
     steps: int
@@ -285,6 +286,7 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
         df=df,
         scaled=float(a * chi2 + df - a * trace),
         scaling=float(1 / a),
+        condition=condition(E),
         identified=identified,
         converged=converged,
         steps=steps,

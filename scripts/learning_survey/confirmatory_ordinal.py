@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey import cfa_catml, cfa_wls
-from learning_survey.cfa_ml import Fit, bounded
+from learning_survey import cfa_catml, cfa_wls, confirmatory_status
+from learning_survey.cfa_ml import bounded
 from learning_survey.cfa_model import Cell, Model
 from learning_survey.cfa_ordinal import ordinal
 from learning_survey.cfa_standardised import Standardised, standardised
@@ -122,22 +122,15 @@ class Fitted:
     def _row(self, way: str, names: Mapping[str, str]) -> Row:
         fit = self.fits.get(way)
         if fit is None:
-            return {"converged": False, "identified": False, "admissible": False, "note": self.problem}
-        row = {
-            "converged": fit.converged,
-            "identified": fit.identified,
-            "admissible": fit.converged and fit.admissible and not self.held,
-            "note": note(
-                fit, self.held, names, "A residual variance is negative, or a correlation of factors beyond 1"
-            ),
-            "n": fit.n,
-            "parameters": len(fit.x),
-            "df": fit.df,
-        }
+            return confirmatory_status.without(self.problem)
+        improper = "A residual variance is negative, or a correlation of factors beyond 1"
+        row = confirmatory_status.state(self.fits[ALONE], self.held, self.standard, names, improper)
+        row |= {"n": fit.n, "parameters": len(fit.x), "df": fit.df}
         if not self.usable:
             return row
         row |= {
             "units": self.samples.units[way],
+            "few_units": self.samples.units[way] <= len(fit.x),
             "chi_square": fit.chi2,
             "scaling": fit.scaling,
             "chi_square_scaled": fit.scaled,
@@ -152,17 +145,3 @@ class Fitted:
 def _columns(found: Indices, suffix: str) -> Row:
     names = ("cfi", "tli", "rmsea", "rmsea_low", "rmsea_high", "p_close")
     return {name + suffix: getattr(found, name) for name in names}
-
-
-def note(fit: Fit | cfa_wls.Fit, held: tuple[Cell, ...], names: Mapping[str, str], improper: str) -> str:
-    """What is wrong with a fit, in a sentence; "" where nothing is. ``improper`` says what makes it so."""
-    if not fit.converged:
-        return "The estimation does not converge: the model does not suit these answers."
-    if not fit.identified:
-        return "The answers do not tell all parameters apart: the model is not identified."
-    if held:
-        whose = ", ".join(names[cell.row] for cell in held)
-        return f"A residual variance would be negative and is held at zero: {whose}."
-    if not fit.admissible:
-        return f"{improper}: the solution is improper."
-    return ""

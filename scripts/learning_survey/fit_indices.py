@@ -61,8 +61,9 @@ UNTESTED = Indices(*[np.nan] * 6)
 
 
 def plain(model: ChiSquare, base: ChiSquare, n: float) -> Indices:
-    """Of the chi-squares as they are."""
+    """Of the chi-squares as they are, whatever their scaling factors."""
     X, df = model.chi2, model.df
+    model, base = ChiSquare(X, df), ChiSquare(base.chi2, base.df)
     if not _testable(model, base):
         return UNTESTED
     value = rmsea(X, df, n)

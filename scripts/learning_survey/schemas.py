@@ -651,6 +651,13 @@ TABLES: dict[str, Table] = {
             "converged": Column("flag", "whether the estimation ended at a minimum"),
             "identified": Column("flag", "whether the information matrix has full rank"),
             "admissible": Column("flag", "whether variances and covariances are possible without holding any at zero"),
+            "condition": Column(
+                "ratio", "smallest over largest eigenvalue of the information, parameters in standard units"
+            ),
+            "status": _text("proper, barely identified, improper, not identified, not converged or not estimated"),
+            "few_units": Column(
+                "flag", "no more units than parameters: errors hold one by one, the estimates' covariance is singular"
+            ),
             "note": _text("what is wrong, in a sentence"),
         },
     ),
@@ -700,6 +707,8 @@ TABLES: dict[str, Table] = {
             "se": Column("loading", "its standard error, as if answers were normal and students independent"),
             "se_robust": Column("loading", "without normality"),
             "se_clustered": Column("loading", "without normality, by school"),
+            "correlation_fiml": Column("loading", "with full information, from all students"),
+            "se_fiml": Column("loading", "its standard error, without normality, by school where there are schools"),
             "correlation_wlsmv": Column("loading", "correlation with answers taken as ordinal"),
             "se_wlsmv": Column("loading", "its standard error, by school where there are schools"),
             "htmt": Column("loading", "heterotrait-monotrait ratio of correlations (correlated dimensions only)"),

@@ -54,6 +54,7 @@ def test_every_model_has_a_row_per_estimator(fit):
 
 def test_the_model_behind_the_answers_fits_and_others_do_not(fit):
     right = fit.loc["correlated"]
+    assert (right.status == "proper").all()
     assert (right.cfi > 0.98).all() and (right.rmsea < 0.03).all() and (right.srmr < 0.05).all()
     assert (right.note == "").all() and right.admissible.all()
     for wrong in ("one_factor", "bifactor"):
@@ -176,6 +177,29 @@ def test_ten_students_are_too_few(tmp_path):
     fit = found_in(survey)["fit"]
     assert fit.note.str.contains("complete respondents for 16 items").all() and fit.n.isna().all()
     assert not fit.converged.any()
+
+
+def test_answers_missing_by_plan_have_full_information_alone(tmp_path):
+    """Everyone is asked two thirds of the items, so that nobody answered all: the loadings planted are found."""
+    survey = survey_of(tmp_path, schools=20, per_school=100, missing=0.0)
+    ids = survey.load().instrument.item_ids
+    rows = pl.read_parquet(survey.processed / "scores.parquet").with_row_index("row")
+    asked = [pl.when((pl.col("row") + k) % 3 != 0).then(i).alias(i) for k, i in enumerate(ids)]
+    rows.with_columns(asked).drop("row").write_parquet(survey.processed / "scores.parquet")
+    found = found_in(survey)
+    fit = found["fit"].set_index(["model", "estimator"]).loc["correlated"]
+    full, others = fit.loc[["fiml", "fiml_clustered"]], fit.drop(["fiml", "fiml_clustered"])
+    assert (full.n == 2000).all() and (full.status == "proper").all() and (full.cfi_robust > 0.98).all()
+    assert (others.status == "not estimated").all() and others.chi_square.isna().all()
+    assert (others.note == "fewer than 10 students answered every item").all()
+    own = found["loadings"].query("model == 'correlated'")
+    assert own.loading.isna().all() and own.loading_wlsmv.isna().all()
+    assert (np.abs(own.loading_fiml - 0.77) < 4 * own.se_fiml).all()  # .8, less what five points lose
+    between = found["factor_correlations"].query("model == 'correlated'")
+    assert between.correlation.isna().all() and (between.correlation_fiml - between.htmt).abs().max() < 0.08
+    assert found["factors"].omega.notna().all() and found["modification"].empty
+    for name, frame in found.items():
+        tables.write(frame, f"confirmatory.{name}", tmp_path / "out", survey.load())
 
 
 def test_fewer_students_than_the_smallest_group_lose_all_numbers(tmp_path):
