@@ -41,7 +41,7 @@ _RELIABILITY = {
     "lambda6": Column("alpha", "Guttman's lambda 6, from squared multiple correlations"),
     "split_half_max": Column("alpha", "greatest split-half reliability; empty above 16 items"),
     **_estimate("omega_total", "alpha", "McDonald's omega total"),
-    "omega_categorical": Column("alpha", "omega of the sum of ordinal answers (Green and Yang)"),
+    **_estimate("omega_categorical", "alpha", "omega of the sum of ordinal answers (Green and Yang)"),
     **_estimate(
         "omega_hierarchical",
         "alpha",
