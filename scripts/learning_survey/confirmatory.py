@@ -268,7 +268,7 @@ def _correlations(found: Fitted, weighted: Mapping[str, Pair], study: Loaded, na
 
 
 def _modification(found: Fitted, most: int, names: dict[str, str]) -> list[Row]:
-    tested = modification(found.ml.fit)
+    tested = modification(found.ml.fit, clusters=found.sample.clusters if found.sample.clustered else None)
     known = np.flatnonzero(np.isfinite(tested.index))
     order = known[np.argsort(-tested.index[known], kind="stable")][:most]
     return [
@@ -281,6 +281,7 @@ def _modification(found: Fitted, most: int, names: dict[str, str]) -> list[Row]:
             "variable_label": names[cell.row],
             "other_label": names[cell.column],
             "index": tested.index[k],
+            "index_clustered": tested.clustered[k],
             "change": tested.change[k],
             "change_standardised": tested.standardised[k],
         }

@@ -725,6 +725,7 @@ TABLES: dict[str, Table] = {
             "variable_label": _text("item's wording"),
             "other_label": _text("factor as printed or item's wording"),
             "index": Column("statistic", "fall of chi_square if it were free, as if students were independent"),
+            "index_clustered": Column("statistic", "score test of the same without normality, by school"),
             "change": Column("statistic", "what its estimate would be"),
             "change_standardised": Column("loading", "that as standardised loading or residual correlation"),
         },
