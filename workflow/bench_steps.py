@@ -28,6 +28,7 @@ from learning_survey import (
     cfa_ordinal,
     cfa_robust,
     cfa_wls,
+    cfa_wls_moments,
     confirmatory_models,
     fit_indices,
     retention,
@@ -39,7 +40,7 @@ from learning_survey import reliability as of
 from learning_survey.cfa_robust import Clusters
 from learning_survey.config import Loaded, load_study
 from learning_survey.fit_indices import ChiSquare
-from learning_survey.invariance import joined
+from learning_survey.invariance_ordinal import joined
 from learning_survey.moments import Moments
 from learning_survey.polychoric_estimates import polychoric
 from learning_survey.two_way import TwoWay, choices
@@ -179,7 +180,7 @@ def levels_wlsmv(study: Loaded, groups: Mapping[str, Array]) -> None:
     samples = []
     for x in chosen.values():
         table = TwoWay.of(x, items, [list(range(k)) for k in points], np.full((len(x), 3), ""))
-        samples.append(cfa_wls.sample(polychoric(table.pooled()), x))
+        samples.append(cfa_wls_moments.sample(polychoric(table.pooled()), x))
     one = cfa_builders.correlated(scales_of(study), std=True, means=True)
     thresholds = {i: k - 1 for i, k in zip(items, points, strict=True)}
     for level in ("configural", "scalar"):

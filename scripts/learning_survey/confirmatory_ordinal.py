@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey import cfa_catml, cfa_wls, confirmatory_status
+from learning_survey import cfa_catml, cfa_wls, cfa_wls_moments, confirmatory_status
 from learning_survey.cfa_ml import bounded
 from learning_survey.cfa_model import Cell, Model
 from learning_survey.cfa_ordinal import ordinal
@@ -42,7 +42,7 @@ class Samples:
     Without any there is a ``problem``.
     """
 
-    own: dict[str, cfa_wls.Sample]
+    own: dict[str, cfa_wls_moments.Sample]
     units: dict[str, int]
     problem: str = ""
 
@@ -60,14 +60,15 @@ class Samples:
         try:
             tables = TwoWay.of(x, items, codes, keys)
             estimates = polychoric(tables.pooled())
-            alone = cfa_wls.sample(estimates, x)
+            alone = cfa_wls_moments.sample(estimates, x)
         except SurveyError as error:
             return cls({}, {}, error.problem)
         if cluster is None:
             return cls({ALONE: alone}, {ALONE: len(x)})
         labels, parts = tables.by("cluster")
         return cls(
-            {ALONE: alone, CLUSTERED: alone.clustered(estimates, parts)}, {ALONE: len(x), CLUSTERED: len(labels)}
+            {ALONE: alone, CLUSTERED: alone.clustered(estimates, labels, parts)},
+            {ALONE: len(x), CLUSTERED: len(labels)},
         )
 
 

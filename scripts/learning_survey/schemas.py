@@ -751,9 +751,7 @@ TABLES: dict[str, Table] = {
             "parameters": Column("count", "free parameters"),
             "chi_square": Column("statistic", "chi-square"),
             "df": Column("count", "degrees of freedom"),
-            "chi_square_scaled": Column(
-                "statistic", "chi-square corrected for schools; ordinal: mean-and-variance adjusted"
-            ),
+            "chi_square_scaled": Column("statistic", "chi-square corrected for schools; ordinal: in mean and variance"),
             "p": Column("p", "p of the corrected chi-square"),
             "cfi": Column("fit", "comparative fit index, of the plain chi-square; ordinal: of the adjusted one"),
             "tli": Column("fit", "Tucker-Lewis index"),
@@ -792,6 +790,13 @@ TABLES: dict[str, Table] = {
             "largest_in": Column("id", "group of the largest dMACS"),
             "differs": Column("flag", "significant, and dMACS at least the study's cut-off"),
             "freed": Column("flag", "whether the item is free in the level 'partial'"),
+            "chi_square_ordinal": Column(
+                "statistic", "test of loading, intercept and thresholds with answers as ordinal, by school"
+            ),
+            "df_ordinal": Column("count", "its degrees of freedom"),
+            "p_holm_ordinal": Column("p", "its p after Holm's correction over the items"),
+            "dmacs_ordinal": Column("effect", "largest dMACS with answers as ordinal"),
+            "status_ordinal": _text("alike, differs, freed, or empty: not tested with answers as ordinal"),
         },
     ),
     "invariance.latent_means": Table(

@@ -5,7 +5,7 @@ import pytest
 from processed import process
 from surveys import make_survey
 
-from learning_survey import cfa_builders, cfa_wls, confirmatory, confirmatory_models
+from learning_survey import cfa_builders, cfa_wls, cfa_wls_moments, confirmatory, confirmatory_models
 from learning_survey.cfa_ordinal import ordinal
 from learning_survey.confirmatory_ordinal import Fitted, Samples
 from learning_survey.polychoric_estimates import polychoric
@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_estimator_itself(found, survey):
     x = choices(sample.whole.astype(float), [instrument.response.codes] * 12)
     keys = np.repeat([["", "", ""]], len(x), axis=0)
     tables = TwoWay.of(x, instrument.item_ids, [instrument.response.codes] * 12, keys)
-    moments = cfa_wls.sample(polychoric(tables.pooled()), x)
+    moments = cfa_wls_moments.sample(polychoric(tables.pooled()), x)
     model = cfa_builders.one_factor(instrument.item_ids, std=True)
     fit = cfa_wls.fit(ordinal(model, moments.points(instrument.item_ids)), [moments])
     row = found["fit"].set_index(["model", "estimator"]).loc[("one_factor", "wlsmv")]

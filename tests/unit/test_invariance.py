@@ -7,7 +7,7 @@ import pytest
 from processed import write_processed
 from surveys import make_survey
 
-from learning_survey import fit_indices, invariance, invariance_items, invariance_null, tables
+from learning_survey import fit_indices, invariance, invariance_items, invariance_null, invariance_ordinal, tables
 from learning_survey.cfa_robust import Clusters
 from learning_survey.errors import SurveyError
 from learning_survey.invariance_levels import LEVELS, fitted
@@ -182,9 +182,9 @@ def test_an_item_that_is_constant_in_a_group_is_named(tmp_path):
 
 
 def test_scales_of_two_items_are_tested_but_none_of_them_is_freed():
-    assert not invariance._may_be_freed("a1", [], {"a": ["a1", "a2"]})
-    assert invariance._may_be_freed("a1", [], {"a": ["a1", "a2", "a3"]})
-    assert not invariance._may_be_freed("a1", ["a2"], {"a": ["a1", "a2", "a3"]})
+    assert not invariance_items.may_be_freed("a1", [], {"a": ["a1", "a2"]})
+    assert invariance_items.may_be_freed("a1", [], {"a": ["a1", "a2", "a3"]})
+    assert not invariance_items.may_be_freed("a1", ["a2"], {"a": ["a1", "a2", "a3"]})
 
 
 def test_categories_that_a_group_does_not_use_are_joined_everywhere():
@@ -192,7 +192,7 @@ def test_categories_that_a_group_does_not_use_are_joined_everywhere():
         "one": np.array([[0, 0], [1, 1], [2, 2], [3, 1], [-1, 0]], np.int8),
         "two": np.array([[1, 0], [3, 2], [1, 2], [3, 0]], np.int8),
     }
-    assert invariance.joined(choices) == [2, 2]
+    assert invariance_ordinal.joined(choices) == [2, 2]
     assert choices["one"][:, 0].tolist() == [0, 0, 0, 1, -1] and choices["two"][:, 0].tolist() == [0, 1, 0, 1]
     assert choices["one"][:, 1].tolist() == [0, 0, 1, 0, 0] and choices["two"][:, 1].tolist() == [0, 1, 1, 0]
 
@@ -201,7 +201,7 @@ def test_ordinal_items_that_cannot_be_modelled_leave_the_verdict_as_it_is(tmp_pa
     def refused(*_):
         raise SurveyError("two items are perfectly associated", where="ordinal factor model")
 
-    monkeypatch.setattr(invariance, "ordinal", refused)
+    monkeypatch.setattr(invariance_ordinal.Prepared, "of", refused)
     made, study = survey_of(tmp_path, *answers(5, groups=("KS2", "KS3")))
     found = invariance.tables(study, made.processed)
     assert list(found["verdicts"].grouping) == ["group", "gender"] and outcome(found).outcome == "holds"
