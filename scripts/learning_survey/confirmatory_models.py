@@ -83,15 +83,19 @@ class Sample:
         return self.clusters.sample
 
     @cached_property
-    def data(self) -> Data | None:
-        """All rows for full information; None without gaps, where there are too many, or where EM has no answer."""
+    def full(self) -> tuple[Data | None, str]:
+        """All rows for full information, or why there is none: "" without gaps, or where there are too many."""
         if len(self.x) <= len(self.whole):
-            return None
+            return None, ""
         try:
             data = Data.of(self.x, self.cluster if self.clustered else None)
-        except SurveyError:
-            return None
-        return data if data.answers.n >= self.least else None
+        except SurveyError as error:
+            return None, error.problem
+        return (data, "") if data.answers.n >= self.least else (None, f"fewer than {self.least} students answered")
+
+    @property
+    def data(self) -> Data | None:
+        return self.full[0]
 
     @cached_property
     def free(self) -> list[Free]:
@@ -117,7 +121,7 @@ class Sample:
         found = ["ml", "mlr", *(["mlr_clustered"] if self.clustered else [])]
         if self.data is not None:
             found += ["fiml", "fiml_clustered" if self.clustered else "fiml_robust"]
-        return found
+        return [*found, "fiml"] if self.full[1] else found
 
 
 # ---------------------------------------------------------------- models
@@ -190,7 +194,7 @@ class Fitted:
     def of(cls, name: str, make: Callable[[bool], Model], sample: Sample) -> Fitted:
         ml = Estimated.of(lambda: make(False), lambda m: cfa_ml.fit(m, [sample.moments]))
         if sample.data is None:
-            return cls(name, sample, ml, Estimated())
+            return cls(name, sample, ml, Estimated(problem=sample.full[1]))
         zero = [cell.fixed(0.0) for cell in ml.held]
         fiml = Estimated.of(lambda: make(True).with_cells(*zero), lambda m: cfa_fiml.fit(m, [sample.data]))
         return cls(name, sample, ml, replace(fiml, held=(*ml.held, *fiml.held)))

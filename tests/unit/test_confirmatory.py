@@ -167,9 +167,21 @@ def test_an_item_that_everyone_answers_alike_is_named(tmp_path):
     survey = survey_of(tmp_path, schools=5)
     rows = pl.read_parquet(survey.processed / "scores.parquet").with_columns(pl.lit(3.0).alias("d2_2"))
     rows.write_parquet(survey.processed / "scores.parquet")
-    fit = found_in(survey)["fit"]
-    assert fit.note.str.contains("everyone gave the same answer to: d2_2").all() and fit.chi_square.isna().all()
-    assert set(fit.estimator) == {"ml", "mlr", "mlr_clustered", "wlsmv"}
+    fit = found_in(survey)["fit"].set_index("estimator")
+    assert fit.drop("fiml").note.str.contains("everyone gave the same answer to: d2_2").all()
+    assert (fit.loc["fiml"].note == "an item without variance, or two that hardly anyone answered both").all()
+    assert set(fit.index) == {"ml", "mlr", "mlr_clustered", "fiml", "wlsmv"} and fit.chi_square.isna().all()
+
+
+def test_items_that_nobody_was_asked_together_leave_full_information_without_a_model_and_say_so(tmp_path):
+    survey = survey_of(tmp_path, schools=6, missing=0.0)
+    rows = pl.read_parquet(survey.processed / "scores.parquet").with_row_index("row")
+    halves = [pl.when(pl.col("row") % 2 == k).then(f"d1_{k + 1}").alias(f"d1_{k + 1}") for k in (0, 1)]
+    rows.with_columns(halves).drop("row").write_parquet(survey.processed / "scores.parquet")
+    found = found_in(survey)
+    own = found["fit"].query("estimator == 'fiml'")
+    assert (own.status == "not estimated").all() and own.note.str.contains("hardly anyone answered both").all()
+    assert found["loadings"].empty and "fiml_clustered" not in set(found["fit"].estimator)
 
 
 def test_ten_students_are_too_few(tmp_path):
