@@ -122,7 +122,8 @@ def rows(
         found.append(_row(grouping, level, fits, before and (found[-1], before[1])))
         before = fits
     if freed:
-        found.append(_row(grouping, "partial", partial, (found[2], levels["metric"][1])))
+        # Its freed thresholds are in no level but the first: 'scalar' is nested in it, and it in 'configural'.
+        found.append(_row(grouping, "partial", partial, (found[0], levels["configural"][1])))
     return found, _item_columns(tests, freed, partial[0], prepared, study.invariance)
 
 

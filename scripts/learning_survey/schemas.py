@@ -761,7 +761,9 @@ TABLES: dict[str, Table] = {
             "srmr": Column("fit", "standardised root mean square residual"),
             "aic": Column("statistic", "Akaike's information criterion"),
             "bic": Column("statistic", "Bayesian information criterion"),
-            "delta_cfi": Column("fit", "CFI minus that of the level before; of 'partial', minus metric"),
+            "delta_cfi": Column(
+                "fit", "CFI less that of the level before; of 'partial', less metric's (ordinal: configural's)"
+            ),
             "delta_rmsea": Column("fit", "RMSEA likewise"),
             "delta_srmr": Column("fit", "SRMR likewise"),
             "delta_cfi_null": Column("fit", "fall in CFI that chance exceeds once in twenty times if invariant"),

@@ -150,6 +150,10 @@ def test_a_planted_difference_is_named_in_the_verdict(tmp_path):
     assert verdict.outcome == "fails" or item.wording in verdict.why
     partial = found["fit"].set_index(["items_as", "level"]).loc[("continuous", "partial")]
     assert partial.cfi > found["fit"].set_index(["items_as", "level"]).loc[("continuous", "scalar")].cfi
+    assert rows.status_ordinal[item.id] == "freed" and (rows.status_ordinal == "freed").sum() == 1
+    own = found["fit"].query("items_as == 'ordinal'").set_index("level")
+    assert own.df["scalar"] - own.df["partial"] == 4 and own.cfi["partial"] > own.cfi["scalar"]
+    assert own.difference_p["scalar"] < 1e-6 < own.difference_p["partial"]
     latent = found["latent_means"].set_index("dimension")
     # The factor means are the planted ones; the observed difference of the second dimension is not.
     assert list(latent.latent) == pytest.approx([0.3, 0.0, -0.2], abs=0.12)

@@ -114,7 +114,8 @@ def test_a_planted_item_is_found_named_and_freed():
     freed, tested, partial = search(one, scalar, InvariancePlan())
     assert freed == ["a2"] and tested["a2"].p < 1e-6
     assert partial[0].df == scalar[0].df - 4
-    assert cfa_wls.difference(partial[1], one.fit("metric")[1]).p > 0.001
+    assert cfa_wls.difference(scalar[1], partial[1]).p < 1e-6
+    assert cfa_wls.difference(partial[1], one.fit("configural")[1]).p > 0.001
     # Group two answers .5 thresholds lower throughout: that is the size, in points, over the answers' spread.
     assert sizes(partial[0].model, partial[0].x, "a", "a2", one)[0] == pytest.approx(0.43, abs=0.07)
     assert tested["a2"].dmacs[0] == pytest.approx(0.43, abs=0.1)
