@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -84,16 +85,24 @@ class Answers:
         x, seen = (own.select(cells).to_numpy().T for cells in (pl.all().fill_null(0), pl.all().is_not_null()))
         return cls(x, seen)
 
-    @property
-    def n(self) -> NDArray[np.int32]:
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> Answers:
+        return Answers(self.x[:, rows], self.seen[:, rows])
+
+    @cached_property
+    def n(self) -> NDArray[np.int16 | np.int32]:
         """Answers of each row, shape (N,)."""
         return _total(self.seen)
 
+    @cached_property
+    def wide(self) -> NDArray[np.int16]:
+        """``x`` in a type that holds sums and squares."""
+        return self.x.astype(np.int16)
+
     def moments(self) -> Array:
         """Rows that answer both, sums and sums of products of each pair of items, shape (3, p, p); exact."""
-        p, largest = len(self.x), np.abs(self.x.astype(np.int16)).max(initial=0)
+        p, largest = len(self.x), max(int(self.x.max(initial=0)), -int(self.x.min(initial=0)))
         # Whole numbers below 2^24 have no rounding in single precision either, and that is twice as quick.
-        exact = np.float32 if float(largest) ** 2 * self.x.shape[1] < 2**24 else np.float64
+        exact = np.float32 if largest**2 * self.x.shape[1] < 2**24 else np.float64
         both = np.concatenate([self.x, self.seen]).astype(exact)
         products = (both @ both.T).astype(float)
         return np.stack([products[p:, p:], products[:p, p:], products[:p, :p]])
@@ -120,52 +129,55 @@ def examined(frame: pl.DataFrame, study: Loaded) -> tuple[pl.DataFrame, Samples]
     instrument, items, rules = study.instrument, study.instrument.item_ids, study.clean.careless
     on = [index for index in INDICES if getattr(rules, index).action != "off"]
     drops = [f"flag_{index}" for index in INDICES if getattr(rules, index).action == "drop"]
-    everyone = np.sum(_each_block(lambda rows: Answers.of(rows, items).moments(), frame.select(items)), axis=0)
+    all_answers = Answers.of(frame, items)
+    everyone = np.sum(_each_block(lambda rows: all_answers[rows].moments(), frame.height), axis=0)
     centre = _centre(everyone, frame.height) if "mahalanobis" in on else None
+    seconds = frame["seconds"].cast(pl.Float64).fill_null(NAN).to_numpy()
 
-    def block(rows: pl.DataFrame) -> tuple[pl.DataFrame, Array, Array]:
-        answers = Answers.of(rows, items)
-        nothing, n = np.full(rows.height, NAN), answers.n
+    def block(rows: slice) -> tuple[dict[str, Array], NDArray[np.bool_], Array, Array]:
+        answers = all_answers[rows]
+        nothing, n = np.full(len(seconds[rows]), NAN), answers.n
         halves = Halves.of(answers, instrument)
         distance, p = mahalanobis(answers, *centre) if centre else (nothing, nothing)
-        seconds = rows["seconds"].fill_null(NAN).to_numpy()
-        columns = {
+        values = {
             "longest_run": longest_run(answers) if "longest_run" in on else nothing,
             "irv": variability(answers) if "irv" in on else nothing,
             "even_odd": even_odd(halves) if "even_odd" in on else nothing,
             "mahalanobis": distance,
-            "seconds_per_item": seconds / np.where(n, n, NAN) if "seconds_per_item" in on else nothing,
+            "seconds_per_item": seconds[rows] / np.where(n, n, NAN) if "seconds_per_item" in on else nothing,
             "mahalanobis_p": p,
         }
-        found = pl.DataFrame(columns).fill_nan(None).with_columns(pl.col("longest_run").cast(pl.Int16))
-        found = found.with_columns(_flag(i, study).alias(f"flag_{i}") for i in INDICES)
-        dropped = pl.any_horizontal(pl.lit(False), *(pl.col(flag).fill_null(False) for flag in drops))
-        found = found.with_columns((~dropped).alias("kept"))
-        part = np.where(found["kept"].to_numpy(), _any(found).to_numpy(), 2)
-        odd = [Answers(answers.x[:, part == k], answers.seen[:, part == k]).moments() for k in (1, 2)]
-        return found, halves.totals(part, instrument), np.stack(odd)
+        flags = {f"flag_{i}": _flagged(i, values, study) for i in INDICES}
+        dropped = np.any([np.zeros_like(nothing, bool), *(flags[flag] for flag in drops)], axis=0)
+        part = np.where(dropped, 2, np.any(list(flags.values()), axis=0))
+        odd = [answers[part == k].moments() for k in (1, 2)]
+        return {**values, **flags, "kept": ~dropped}, halves.totals(part, instrument), np.stack(odd)
 
-    found, totals, odd = zip(*_each_block(block, frame.select(*items, "seconds")), strict=True)
+    found, totals, odd = zip(*_each_block(block, frame.height), strict=True)
     apart = np.sum(odd, axis=0)
     moments = np.stack([everyone - apart.sum(axis=0), *apart])
-    return pl.concat(found), Samples(np.sum(totals, axis=0), moments)
+    columns = pl.DataFrame({name: np.concatenate([values[name] for values in found]) for name in found[0]})
+    columns = columns.with_columns(pl.col(pl.Float64).fill_nan(None)).with_columns(
+        pl.col("longest_run").cast(pl.Int16),
+        *(pl.when(pl.col(i).is_not_null()).then(pl.col(f"flag_{i}")).alias(f"flag_{i}") for i in INDICES),
+    )
+    return columns, Samples(np.sum(totals, axis=0), moments)
 
 
-def _each_block(work: Callable[[pl.DataFrame], Result], frame: pl.DataFrame) -> list[Result]:
+def _each_block(work: Callable[[slice], Result], height: int) -> list[Result]:
     """What ``work`` gives for each BLOCK of rows, in their order; two at a time, since arrays need no interpreter."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(work, frame.iter_slices(BLOCK)))
+        return list(pool.map(work, (slice(first, first + BLOCK) for first in range(0, height, BLOCK))))
 
 
-def _flag(index: str, study: Loaded) -> pl.Expr:
-    limit = threshold_of(index, study)
+def _flagged(index: str, values: dict[str, Array], study: Loaded) -> NDArray[np.bool_]:
+    """Which rows an index flags; none where it has no value (NaN) or no threshold."""
+    limit, value = threshold_of(index, study), values["mahalanobis_p" if index == "mahalanobis" else index]
     if limit is None:
-        return pl.when(pl.col(index).is_not_null()).then(False)
+        return np.zeros(len(value), bool)
     if index == "longest_run":
-        return pl.col(index) >= least_run(study)
-    if index == "irv":
-        return pl.col(index) <= limit + 1e-9
-    return pl.col("mahalanobis_p" if index == "mahalanobis" else index) < limit
+        return value >= least_run(study)
+    return value <= limit + 1e-9 if index == "irv" else value < limit
 
 
 def drop_flagged(work: Cleaning, found: pl.DataFrame, study: Loaded) -> pl.DataFrame:
@@ -193,9 +205,9 @@ def drop_flagged(work: Cleaning, found: pl.DataFrame, study: Loaded) -> pl.DataF
 # ---------------------------------------------------------------- indices of N rows
 
 
-def _total(parts: NDArray) -> NDArray[np.int32]:
-    """The sum over the first axis."""
-    total = np.zeros(parts.shape[1], np.int32)
+def _total(parts: NDArray) -> NDArray[np.int16 | np.int32]:
+    """The sum over the first axis, of codes or of ones; in a type that holds the sum of so many bytes."""
+    total = np.zeros(parts.shape[1], np.int16 if len(parts) < 256 else np.int32)
     for part in parts:
         total += part
     return total
@@ -213,23 +225,25 @@ def longest_run(answers: Answers) -> Array:
 
 def variability(answers: Answers) -> Array:
     """Standard deviation (n - 1) of a row's answers, shape (N,); NaN with fewer than two."""
-    n, x = answers.n, answers.x.astype(np.int32)
-    total, squares = x.sum(axis=0), (x * x).sum(axis=0)
-    return np.sqrt((n * squares - total.astype(np.int64) ** 2) / np.where(n > 1, n * (n - 1.0), NAN))
+    n, total = answers.n.astype(float), _total(answers.wide).astype(float)
+    squares = np.zeros(len(n), np.int32)
+    for column in answers.wide:
+        squares += column * column
+    return np.sqrt((n * squares - total**2) / np.where(n > 1, n * (n - 1), NAN))
 
 
 @dataclass(frozen=True)
 class Halves:
     """Sums of a dimension's odd and even items in its direction, and of how many; (2, dimensions, N) each."""
 
-    total: NDArray[np.int32]
-    count: NDArray[np.int32]
+    total: NDArray[np.int16 | np.int32]
+    count: NDArray[np.int16 | np.int32]
 
     @classmethod
     def of(cls, answers: Answers, instrument: Instrument) -> Halves:
         items = instrument.item_ids
         ends = {i: (c := instrument.response_of(i).codes)[0] + c[-1] for i in instrument.reversed_ids}
-        x = answers.x.astype(np.int16)
+        x = answers.wide.copy()
         for item, both in ends.items():
             k = items.index(item)
             x[k] = np.where(answers.seen[k], both - x[k], 0)
@@ -268,8 +282,6 @@ def mahalanobis(answers: Answers, mean: Array, inverse: Array) -> tuple[Array, A
 
     For a row that lacks the answers m this is z'Kz - y_m' K_mm^-1 y_m with y = Kz (``em``); NaN without an answer.
     """
-    from scipy.special import chdtrc
-
     z = (answers.x - mean[:, None]) * answers.seen
     y, n, p = inverse @ z, answers.n, len(mean)
     distance = np.einsum("in,in->n", y, z)
@@ -279,7 +291,26 @@ def mahalanobis(answers: Answers, mean: Array, inverse: Array) -> tuple[Array, A
             gone = np.nonzero(~answers.seen[:, at].T)[1].reshape(len(at), lacks)
             distance[at] -= _quadratic(inverse[gone.T[:, None], gone.T[None, :]], y[gone.T, at])
     distance = np.where(n > 0, np.maximum(distance, 0), NAN)
-    return distance, chdtrc(np.where(n, n, NAN), distance)
+    return distance, _chi_square_above(distance, n)
+
+
+def _chi_square_above(x: Array, df: NDArray[np.int16 | np.int32]) -> Array:
+    """The chance that chi-square with ``df`` degrees of freedom, 1 or more, is above ``x``; NaN stays NaN; (N,).
+
+    The finite sums of Abramowitz and Stegun (1964), 26.4.4 for odd and 26.4.5 for even degrees. Of such small things
+    the library is imported that has them, scipy.special, only where it is needed for more: it takes longer.
+    """
+    above, half = np.full(len(x), NAN), x / 2
+    for n in np.unique(df[~np.isnan(x)]).tolist():
+        rows = np.flatnonzero(df == n)
+        h, total = half[rows], np.zeros(len(rows))
+        for k in range(n // 2 - 1, -1, -1):  # the sum from its smallest ratios on, so that each step is a product
+            total = 1 + total * h / (k + 1 + n % 2 / 2)
+        above[rows] = np.exp(-h) * total
+        if n % 2:
+            tails = np.fromiter(map(math.erfc, np.sqrt(h).tolist()), float, len(h))
+            above[rows] = tails + above[rows] * np.sqrt(h) * (2 / math.sqrt(math.pi))
+    return above
 
 
 def _quadratic(a: Array, v: Array) -> Array:

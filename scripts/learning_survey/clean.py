@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from learning_survey import careless, file_labels, people, privacy, tables
-from learning_survey.cleaning_rules import apply_rules, straight_lined
+from learning_survey.cleaning_rules import apply_rules, repeated, straight_lined
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError
 from learning_survey.labels import normalised
@@ -27,6 +27,7 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
 
     Raises SurveyError for an unusable register, a school that is not in it, and rules that leave no row.
     """
+    tables.prepare()
     items = study.instrument.item_ids
     # What the study does not map is null: as a literal it takes no memory.
     fields = [f if getattr(study.columns, f) else pl.lit(None, pl.String).alias(f) for f in FIELDS]
@@ -266,7 +267,7 @@ def facts(kept: pl.DataFrame, schools: pl.DataFrame, work: Cleaning, study: Load
             share(f"without_{column}", f"Share without a known {column}", kept[column].null_count() / n)
     empty = sum(kept.select(instrument.item_ids).null_count().row(0))
     share("missing_answers", "Share of answers missing", empty / (n * len(instrument.items)))
-    ids = kept["respondent"].drop_nulls()
+    ids = kept.filter(repeated("respondent"))["respondent"]
     count("repeated_ids", "Respondent ids on more than one row, with different answers", len(ids) - ids.n_unique())
     if study.clean.straight_liners == "flag" and (same := straight_lined(instrument)) is not None:
         flagged = kept.select(same.sum()).item()
