@@ -355,7 +355,7 @@ def far_away() -> None:
     """Six respondents agree twice, six disagree twice, and two contradict themselves.
 
     All deviate by 1 from the mean, 2, so that the covariances are 14/13 and 10/13. The squared distance is then
-    13 · 48/96 = 6.5 for the two, whose p on 2 degrees of freedom is exp(-3.25) = 0.04, and 13/12 with p 0.58 for others.
+    13 · 48/96 = 6.5 for the two, whose p on 2 degrees of freedom is exp(-3.25) = 0.04, and 13/12 for others, p 0.58.
     """
     answers = [[A, A], [D, D]] * 3 + [[A, D]] + [[A, A], [D, D]] * 3 + [[D, A]]
     rows = [[f"r{k}", *own] for k, own in enumerate(answers)]
