@@ -13,7 +13,7 @@ Formulas, defaults and full sources: docs/methods/cleaning.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,9 +23,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from learning_survey import chi_square
 from learning_survey.bands import is_high
 from learning_survey.moments import Pooled
-from learning_survey.reliability import alpha
 
 if TYPE_CHECKING:
     from learning_survey.clean import Cleaning
@@ -91,7 +91,12 @@ class Answers:
     @cached_property
     def n(self) -> NDArray[np.int16 | np.int32]:
         """Answers of each row, shape (N,)."""
-        return _total(self.seen)
+        return _total(self.given)
+
+    @cached_property
+    def given(self) -> NDArray[np.int16]:
+        """``seen`` as ones, in the type of ``wide``."""
+        return self.seen.astype(np.int16)
 
     @cached_property
     def wide(self) -> NDArray[np.int16]:
@@ -205,10 +210,10 @@ def drop_flagged(work: Cleaning, found: pl.DataFrame, study: Loaded) -> pl.DataF
 # ---------------------------------------------------------------- indices of N rows
 
 
-def _total(parts: NDArray) -> NDArray[np.int16 | np.int32]:
-    """The sum over the first axis, of codes or of ones; in a type that holds the sum of so many bytes."""
-    total = np.zeros(parts.shape[1], np.int16 if len(parts) < 256 else np.int32)
-    for part in parts:
+def _total(parts: Sequence[NDArray]) -> NDArray[np.int16 | np.int32]:
+    """The sum of arrays of codes or of ones, in a type that holds the sum of so many bytes."""
+    total = parts[0].astype(np.int16 if len(parts) < 256 else np.int32)
+    for part in parts[1:]:
         total += part
     return total
 
@@ -249,7 +254,8 @@ class Halves:
             x[k] = np.where(answers.seen[k], both - x[k], 0)
         places = [[items.index(i) for i in instrument.items_of(d)] for d in instrument.dimension_ids]
         total, count = (
-            np.array([[_total(of[own[half::2]]) for own in places] for half in (0, 1)]) for of in (x, answers.seen)
+            np.array([[_total([of[k] for k in own[half::2]]) for own in places] for half in (0, 1)])
+            for of in (x, answers.given)
         )
         return cls(total, count)
 
@@ -291,26 +297,7 @@ def mahalanobis(answers: Answers, mean: Array, inverse: Array) -> tuple[Array, A
             gone = np.nonzero(~answers.seen[:, at].T)[1].reshape(len(at), lacks)
             distance[at] -= _quadratic(inverse[gone.T[:, None], gone.T[None, :]], y[gone.T, at])
     distance = np.where(n > 0, np.maximum(distance, 0), NAN)
-    return distance, _chi_square_above(distance, n)
-
-
-def _chi_square_above(x: Array, df: NDArray[np.int16 | np.int32]) -> Array:
-    """The chance that chi-square with ``df`` degrees of freedom, 1 or more, is above ``x``; NaN stays NaN; (N,).
-
-    The finite sums of Abramowitz and Stegun (1964), 26.4.4 for odd and 26.4.5 for even degrees. Of such small things
-    the library is imported that has them, scipy.special, only where it is needed for more: it takes longer.
-    """
-    above, half = np.full(len(x), NAN), x / 2
-    for n in np.unique(df[~np.isnan(x)]).tolist():
-        rows = np.flatnonzero(df == n)
-        h, total = half[rows], np.zeros(len(rows))
-        for k in range(n // 2 - 1, -1, -1):  # the sum from its smallest ratios on, so that each step is a product
-            total = 1 + total * h / (k + 1 + n % 2 / 2)
-        above[rows] = np.exp(-h) * total
-        if n % 2:
-            tails = np.fromiter(map(math.erfc, np.sqrt(h).tolist()), float, len(h))
-            above[rows] = tails + above[rows] * np.sqrt(h) * (2 / math.sqrt(math.pi))
-    return above
+    return distance, chi_square.above(distance, n)
 
 
 def _quadratic(a: Array, v: Array) -> Array:
@@ -324,7 +311,7 @@ def _quadratic(a: Array, v: Array) -> Array:
     return total
 
 
-def _pooled(moments: Array) -> Pooled:
+def pooled(moments: Array) -> Pooled:
     """``Answers.moments`` as such of ``moments``, without the squares that only correlations need."""
     n, s, c = moments
     return Pooled((), n, s, np.full_like(c, NAN), c)
@@ -332,58 +319,8 @@ def _pooled(moments: Array) -> Pooled:
 
 def _centre(everyone: Array, rows: int) -> tuple[Array, Array] | None:
     """Means and inverse pairwise covariances; None where these are singular or rest on too few rows."""
-    pooled = _pooled(everyone)
-    if rows <= 2 * everyone.shape[-1] or pooled.n.min() < 2:
+    them = pooled(everyone)
+    if rows <= 2 * everyone.shape[-1] or them.n.min() < 2:
         return None
-    values = np.linalg.eigvalsh(cov := pooled.cov())
-    return (pooled.mean, np.linalg.inv(cov)) if values[0] > 1e-8 * values[-1] else None
-
-
-# ---------------------------------------------------------------- tables
-
-
-def summary(flags: pl.DataFrame, study: Loaded) -> pl.DataFrame:
-    """``clean.careless``: how many each index flags, and how many any of them; withheld where they are few."""
-    rows = []
-    for index, about in INDICES.items():
-        n = flags[f"flag_{index}"].count()
-        share = [n, int(flags[f"flag_{index}"].sum() or 0)]
-        action = getattr(study.clean.careless, index).action
-        rows.append([index, about.label, threshold_of(index, study), about.unit, action, *share])
-    flagged = _any(flags)
-    rows.append(["any", "Any of them", None, None, None, flags.height, int(flagged.sum())])
-    columns = ["index", "label", "threshold", "unit", "action", "n", "flagged"]
-    frame = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
-    frame = frame.with_columns((pl.col("flagged") / pl.col("n")).fill_nan(None).alias("share"))
-    few = (pl.col("flagged") < study.min_group) & (pl.col("flagged") > 0) | (pl.col("n") < study.min_group)
-    return frame.with_columns(pl.when(~few).then(pl.col(c)).alias(c) for c in ("flagged", "share"))
-
-
-def _any(flags: pl.DataFrame) -> pl.Series:
-    return flags.select(pl.any_horizontal(pl.col(f"flag_{i}").fill_null(False) for i in INDICES)).to_series()
-
-
-SAMPLES = {"analysed": (0, 1), "with_dropped": (0, 1, 2), "without_flagged": (0,)}
-
-
-def sensitivity(samples: Samples, study: Loaded) -> pl.DataFrame:
-    """``clean.sensitivity``: each dimension's mean, share high and alpha in three samples.
-
-    Those analysed; with the rows that were dropped as careless; and without any flagged row.
-    """
-    instrument = study.instrument
-    turned = np.where(np.isin(instrument.item_ids, instrument.reversed_ids), -1.0, 1.0)
-    rows = []
-    for k, dimension in enumerate(instrument.dimensions):
-        own = [instrument.item_ids.index(i) for i in instrument.items_of(dimension.id)]
-        for sample, parts in SAMPLES.items():
-            n, total, high = samples.totals[k][:, list(parts)].sum(axis=1)
-            estimates = (None,) * 4
-            if n >= study.min_group:
-                with np.errstate(all="ignore"):
-                    cov = _pooled(samples.moments[list(parts)].sum(axis=0)[:, own][:, :, own]).cov()
-                    estimates = (n, total / n, high / n, float(alpha(cov * turned[own] * turned[own][:, None])))
-            rows.append((dimension.id, dimension.label, sample, *estimates))
-    columns = ["dimension", "label", "sample", "n", "mean", "share_high", "alpha"]
-    frame = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
-    return frame.with_columns(pl.col("n", "mean", "share_high", "alpha").cast(pl.Float64).fill_nan(None))
+    values = np.linalg.eigvalsh(cov := them.cov())
+    return (them.mean, np.linalg.inv(cov)) if values[0] > 1e-8 * values[-1] else None

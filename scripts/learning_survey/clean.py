@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from learning_survey import careless, file_labels, people, privacy, tables
+from learning_survey import careless, careless_tables, file_labels, people, privacy, tables
 from learning_survey.cleaning_rules import apply_rules, repeated, straight_lined
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError
@@ -59,8 +59,8 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
         "sample": facts(kept, schools, work, study),
         "ledger_summary": ledger_summary(ledger),
         "unmapped": pl.DataFrame(work.unmapped, schema=["column", "spellings", "cells"], orient="row"),
-        "careless": careless.summary(flags, study),
-        "sensitivity": careless.sensitivity(samples, study),
+        "careless": careless_tables.summary(flags, study),
+        "sensitivity": careless_tables.sensitivity(samples, study),
     }
 
     for name, table in results.items():

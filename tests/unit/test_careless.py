@@ -96,12 +96,6 @@ def test_a_reversed_item_is_turned_by_its_own_response_scale(survey):
     assert careless.Halves.of(answers(x), instrument).total[1, 0].tolist() == [2 + 5, 2]
 
 
-@pytest.mark.parametrize("df", [1, 2, 3, 10, 35, 36, 101])
-def test_the_p_of_a_distance_is_that_of_chi_square(df):
-    x = np.array([0, 1e-9, 0.3, 1, df / 2, df, 3 * df, 10 * df + 50, 1200, N])
-    np.testing.assert_allclose(careless._chi_square_above(x, np.full(10, df, np.int16)), chi2.sf(x, df), rtol=1e-12)
-
-
 def test_mahalanobis_is_that_of_the_answered_items(survey):
     flags, kept = run(survey)
     items = survey.load().instrument.item_ids
