@@ -11,7 +11,7 @@ import csv
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -38,7 +38,7 @@ class Text:
     """A text file ready to be read: UTF-8 with LF or CRLF in ``content``, a path or the bytes themselves."""
 
     path: Path
-    content: Path | bytes
+    content: Path | bytes = field(repr=False)
     encoding: str
     line_end: str
     delimiter: str = ","
