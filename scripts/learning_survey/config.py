@@ -485,6 +485,8 @@ class Study(Strict):
     seed: int
     instrument: Identifier
     published: Identifier | None = None
+    multiverse: Identifier | None = Field(default=None, description="a file of config/multiverse: headline claims")
+    verdicts: Identifier | None = Field(default=None, description="a file of config/verdicts; needs 'published'")
     calibration: Identifier | None = None
     report: Identifier
     source: str = ""
@@ -545,6 +547,7 @@ class Study(Strict):
             (self.clean.test_status, self.columns.status, "clean.test_status needs columns.status"),
             (self.clean.consent, self.columns.consent, "clean.consent needs columns.consent"),
             (self.columns.consent, self.clean.consent, "columns.consent needs clean.consent, the values that consent"),
+            (self.verdicts, self.published, "verdicts need 'published', the claims that they are about"),
             (self.columns.birth_date, self.survey_date, "columns.birth_date needs survey_date"),
             (self.clean.unknown_school == "drop", self.register_, "clean.unknown_school: drop needs a register"),
             (
@@ -578,7 +581,9 @@ class Study(Strict):
             "gender": self.gender,
             "schools": self.schools,
             "inspection": self.inspection,
+            "multiverse": self.multiverse,
             "published": self.published,
+            "verdicts": self.verdicts,
         }
         always = ["describe", "reliability", "missing", "polychoric", "factors"]
         return always + [name for name, plan in optional.items() if plan]
