@@ -1,4 +1,4 @@
-"""Compute every headline claim in every reasonable way: which students, scores, rule for high, standardiser, adjustment.
+"""Compute every headline claim in every reasonable way: students, scores, rule for high, standardiser, adjustment.
 
 The claims stand in ``config/multiverse/<name>.yaml``. For each specification the weakest part of the claim is kept: its
 estimate t with the interval t ± t(P - 1) · SD of t over resamples of schools, which all specifications share. A claim's

@@ -76,10 +76,24 @@ STEPS = {
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
     "inspection": _analysis("inspection", "{p}/schools.parquet"),
+    "multiverse": Step(
+        ("{p}/cells.parquet", "{p}/schools.parquet", "config/multiverse/{multiverse}.yaml"),
+        ("{r}/tables/multiverse/*.csv",),
+    ),
     "published": Step(_PUBLISHED, ("{r}/tables/published/*.csv",)),
     "figures": Step((_TABLES, _PUBLISHED[0]), ("{r}/figures/*",)),
     "values": Step((_TABLES,), ("{r}/values.json",)),
     "scorecard": Step((_TABLES, *_PUBLISHED), ("{r}/scorecard.csv",)),
+    "verdicts": Step(
+        (
+            _TABLES,
+            "{r}/scorecard.csv",
+            *_PUBLISHED,
+            "config/verdicts/{verdicts}.yaml",
+            "config/multiverse/{multiverse}.yaml",
+        ),
+        ("{r}/tables/verdicts/*.csv",),
+    ),
     "report": Step((_TABLES, "{r}/figures/*", "{r}/values.json", "{r}/scorecard.csv", "reports/*"), ("{r}/report/*",)),
 }
 
@@ -132,6 +146,8 @@ class Audited:
             "exports": [f"{Path(study.exports.folder).as_posix()}/{pattern}" for pattern in study.exports.files],
             "register": [Path(study.register_.file).as_posix()] if study.register_ else [],
             "published": [study.published] if study.published else [],
+            "multiverse": [study.multiverse] if study.multiverse else [],
+            "verdicts": [study.verdicts] if study.verdicts else [],
             "calibration": [study.calibration] if study.calibration else [],
         }
         if not file_labels.named(study):
@@ -250,7 +266,8 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "published"}
+    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection"}
+    optional |= {"multiverse", "published", "verdicts"}
     stages = optional - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")

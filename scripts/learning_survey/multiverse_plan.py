@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
@@ -246,7 +245,6 @@ class Specification:
 
 
 CHOICES = tuple(field.name for field in fields(Specification))
-ORDER = {"high": "the rule for high", "culture": "what a strong culture is"}
 
 
 def load_multiverse(study: Loaded) -> Multiverse:

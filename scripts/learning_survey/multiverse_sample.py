@@ -200,5 +200,5 @@ class Sample:
 
 
 def _over(a: Array, b: Array) -> Array:
-    """a / b, NaN where there is nothing to divide by."""
+    """The quotient, NaN where there is nothing to divide by."""
     return np.divide(a, b, out=np.full(np.broadcast_shapes(a.shape, b.shape), np.nan), where=b > 0)

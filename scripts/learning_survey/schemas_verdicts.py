@@ -46,4 +46,42 @@ VERDICTS = {
             "note": text("why there is no specification"),
         },
     ),
+    "verdicts.findings": Table(
+        "The verdict on each key finding of the published report.",
+        {
+            "finding": key("key finding"),
+            "number": Column("count", "its number in the report"),
+            "title": text("finding in words"),
+            "verdict": Column("id", "supported, caveat, not_supported or untested"),
+            "label": text("verdict as printed"),
+            "why": text("why, in a sentence"),
+            "outcome": Column("count", "which outcome of its rule was met, from 1"),
+        },
+    ),
+    "verdicts.values": Table(
+        "What the verdicts rest on, one row per finding and value that its rule names.",
+        {
+            "finding": key("key finding"),
+            "value": key("name in the rule"),
+            "text": text("as a sentence shows it"),
+            "number": Column("statistic", "the value, where it is a number"),
+            "number_ci_low": Column("statistic", "lower limit, where the table has one"),
+            "number_ci_high": Column("statistic", "upper limit"),
+            "total": Column("count", "of a count, how many rows or claims there are"),
+            "source": text("table and rows that it comes from"),
+            "lacking": text("why there is none"),
+        },
+    ),
+    "verdicts.families": Table(
+        "p values of all families of tests, corrected inside each family and across all.",
+        {
+            "family": key("family of tests"),
+            "test": key("test: the key of its row in the table"),
+            "label": text("family in words"),
+            "source": Column("id", "table that the p value comes from"),
+            "p": Column("p", "p value"),
+            "p_holm": Column("p", "p after Holm's correction inside the family"),
+            "p_bh": Column("p", "p after Benjamini and Hochberg's correction across all families"),
+        },
+    ),
 }

@@ -150,6 +150,17 @@ def holm(p: Array) -> Array:
     return adjusted
 
 
+def benjamini_hochberg(p: Array) -> Array:
+    """Benjamini & Hochberg's (1995, JRSS B 57, 289-300) adjusted p; NaN stay NaN and are not counted."""
+    p = np.asarray(p, float)
+    adjusted = np.full(p.shape, NAN)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(-p[known], kind="stable")]  # largest first
+    steps = p[order] * len(order) / np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps), 1.0) if len(order) else steps
+    return adjusted
+
+
 def withhold(frame: pd.DataFrame, n_column: str, columns: list[str], min_group: int) -> pd.DataFrame:
     """``frame`` with ``columns`` emptied where ``n_column`` is under ``min_group``; the rows stay.
 
