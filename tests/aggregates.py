@@ -5,7 +5,7 @@
 The numbers are drawn, not computed, but they hang together: limits lie around estimates, shares add to one.
 """
 
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ import pandas as pd
 
 from learning_survey import tables
 from learning_survey.config import Instrument, Loaded, Study
+from learning_survey.multiverse_plan import CHOICES, lacking, load_multiverse
+from learning_survey.multiverse_words import levels
 from learning_survey.schemas import TABLES
 
 
@@ -89,6 +91,8 @@ def frames(study: Loaded, *, seed: int = 1, n_schools: int = 30) -> dict[str, pd
         made |= _schools(study, rng, level, n_schools) | _extremes(study, rng, published)
     if study.inspection:
         made |= _inspection(study, rng, level)
+    if study.multiverse:
+        made |= _multiverse(study, rng)
     return {name: _complete(name, rows) for name, rows in made.items()}
 
 
@@ -232,3 +236,23 @@ def _inspection(study, rng, level):
         for i, rating in enumerate(study.inspection.ratings)
     ]
     return {"inspection.means": rows}
+
+
+def _multiverse(study, rng):
+    """Every combination of the choices that matter to each claim, with estimates on either side of one."""
+    claims, rows = [], []
+    for claim in load_multiverse(study).claims:
+        if lacking(claim, study):
+            continue
+        ways = [list(words) if c in claim.CHOICES else [""] for c, words in levels(study).items()]
+        own = []
+        for number, choice in enumerate(product(*ways), 1):
+            value = _about("estimate", rng.normal(1, 0.5), 0.2)
+            about = {"claim": claim.id, "specification": number, "configured": number == 1, "computed": True}
+            own.append(about | dict(zip(CHOICES, choice, strict=True)) | {"holds": value["estimate"] > 1} | value)
+        held = sum(r["holds"] for r in own)
+        about = {"claim": claim.id, "label": claim.label, "unit": claim.UNIT, "rule": "the estimate is above 1"}
+        about |= {"n_specifications": len(own), "n_computed": len(own), "n_holds": held, "matters_most": "cleaning"}
+        claims.append(about)
+        rows += own
+    return {"multiverse.claims": claims, "multiverse.specifications": rows}

@@ -20,7 +20,9 @@ from typing import Any
 
 from learning_survey.careless import INDICES, SAMPLES
 from learning_survey.config import Loaded
+from learning_survey.multiverse_plan import lacking, load_multiverse
 from learning_survey.schemas import TABLES
+from learning_survey.verdict_rules import LABELS, load_verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
@@ -70,7 +72,14 @@ def _figures(study: Loaded) -> list[str]:
     names = ["flow", "share_high", "items", "loadings"]
     for stage, own in (("key_stages", []), ("gender", []), ("schools", ["extremes"]), ("inspection", [])):
         names += [stage, *own] if stage in study.stages else []
-    return names
+    return names + [f"curve_{claim}" for claim in _claims(study)]
+
+
+def _claims(study: Loaded) -> list[str]:
+    """Headline claims that the study can compute."""
+    if not study.multiverse:
+        return []
+    return [claim.id for claim in load_multiverse(study).claims if not lacking(claim, study)]
 
 
 def _tables(study: Loaded) -> dict[str, list[Row]]:
@@ -153,6 +162,7 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         keys["inspection.tests"] = list(product(dims, ("welch_anova", "kruskal")))
         keys["inspection.pairs"] = [(d, a, b) for d in dims for a, b in combinations(ratings, 2)]
         keys["inspection.extremes"] = [("highest",), ("lowest",)]
+    keys |= _verdict_keys(study)
     if study.published:
         ways = ("promax_4_kaiser", "varimax")
         keys["published.rotations"] = keys["published.alpha"] = [(w,) for w in ways]
@@ -161,6 +171,19 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         keys["published.effects"] = [(d,) for d in dims]
         keys["published.percentages"] = [(f"high.{d}",) for d in dims]
     return {name: [_row(study, name, key, n) for n, key in enumerate(rows)] for name, rows in keys.items()}
+
+
+def _verdict_keys(study: Loaded) -> dict[str, list[tuple]]:
+    keys: dict[str, list[tuple]] = {}
+    if study.multiverse:
+        keys["multiverse.claims"] = [(claim,) for claim in _claims(study)]
+        keys["multiverse.specifications"] = list(product(_claims(study), (1, 2)))
+    if study.verdicts:
+        rules = load_verdicts(study)
+        keys["verdicts.findings"] = [(finding.id,) for finding in rules.findings]
+        keys["verdicts.values"] = [(finding.id, value) for finding in rules.findings for value in finding.values]
+        keys["verdicts.families"] = list(product((f.id for f in rules.families), study.instrument.dimension_ids))
+    return keys
 
 
 def _group_keys(stage: str, dims: list[str], groups: list[str]) -> dict[str, list[tuple]]:
@@ -189,6 +212,9 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
                 "action": "drop" if name == "clean.careless" else "drop_row",
                 "rating": "Good",
                 "outcome": "partial",
+                "verdict": "caveat",
+                "unit": "share",
+                "matters_most": "high",
                 "why": "items work differently",
                 "school": "S01",
                 "top_school": "S01",
@@ -203,6 +229,8 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
             row[column] = None if study.published is None or key[0] == "items" else 0.01 * (position % 7)
         else:
             row[column] = TYPICAL[about.unit] + (position if about.unit == "count" else 0.001 * (position % 97))
+    if name == "verdicts.findings":
+        row["label"] = LABELS[row["verdict"]]
     for column in spec.columns:
         if column.endswith("_ci_low"):
             middle = row.get(column.removesuffix("_ci_low"), 0.5)

@@ -53,7 +53,7 @@ def tables(study: Loaded, cells: Cells, processed: Path) -> dict[str, pl.DataFra
     for claim in plan.claims:
         rows = [row for row in specifications if row["claim"] == claim.id]
         claims.append({"claim": claim.id, "label": claim.label, "unit": claim.UNIT, **_sum(rows)})
-        claims[-1] |= {"rule": _rule(claim), "note": lacking(claim, study)}
+        claims[-1] |= {"rule": claim.holds.words, "note": lacking(claim, study)}
     return {"specifications": _frame(specifications, "specifications"), "claims": _frame(claims, "claims")}
 
 
@@ -120,17 +120,6 @@ def _explained(values: Array, levels: list[str]) -> float:
         return 0.0
     of = [values[[level == one for level in levels]] for one in dict.fromkeys(levels)]
     return min(1.0, float(sum(len(v) * (v.mean() - values.mean()) ** 2 for v in of)) / total)
-
-
-def _rule(claim: Any) -> str:
-    """When the claim holds, in words."""
-    h = claim.holds
-    if h.includes is not None:
-        return f"the interval includes {h.includes:g}"
-    what = "the whole interval is" if h.surely else "the estimate is"
-    if h.above is not None and h.below is not None:
-        return f"{what} between {h.above:g} and {h.below:g}"
-    return f"{what} above {h.above:g}" if h.above is not None else f"{what} below {h.below:g}"
 
 
 def _labels(study: Loaded) -> dict[str, str]:

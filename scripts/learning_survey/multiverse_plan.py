@@ -47,6 +47,16 @@ class Holds(Strict):
             raise ValueError("'above' must be smaller than 'below'")
         return self
 
+    @property
+    def words(self) -> str:
+        """When a claim holds, as the end of a sentence."""
+        if self.includes is not None:
+            return f"the interval includes {self.includes:g}"
+        what = "the whole interval is" if self.surely else "the estimate is"
+        if self.above is not None and self.below is not None:
+            return f"{what} between {self.above:g} and {self.below:g}"
+        return f"{what} above {self.above:g}" if self.above is not None else f"{what} below {self.below:g}"
+
     def margin(self, value: Array, low: Array, high: Array) -> Array:
         """How far each estimate is on the right side; below 0 it does not bear the claim out. NaN where unknown."""
         if self.includes is not None:
@@ -143,7 +153,7 @@ class SchoolGap(_Claim):
     """Share rated high in the top school, minus that in the bottom school, on some dimensions (all without)."""
 
     kind: Literal["school_gap"]
-    dimensions: list[str] = []
+    dimensions: list[str] = Field(default=[])
 
     NEEDS = ("schools",)
     UNIT = "share"
@@ -155,7 +165,7 @@ class SchoolEffect(_Claim):
     """Difference of means between the top and the bottom school in standard deviations, on some dimensions."""
 
     kind: Literal["school_effect"]
-    dimensions: list[str] = []
+    dimensions: list[str] = Field(default=[])
 
     NEEDS = ("schools",)
     UNIT = "sd"
@@ -244,6 +254,8 @@ class Specification:
     culture: str | None = None
 
 
+CURVE = "curve_"
+"""Begins the name of a figure that is the specification curve of the claim whose id follows."""
 CHOICES = tuple(field.name for field in fields(Specification))
 
 

@@ -26,6 +26,7 @@ from learning_survey.published_tables import published_effects, published_rotati
 from learning_survey.sample_tables import careless, careless_sensitivity, flow, instrument, sample, taken, unmapped
 from learning_survey.scale_tables import bands, contrasts, items, ranked_items, reliability, share_high
 from learning_survey.scorecard_tables import scorecard, scorecard_failures, scorecard_totals
+from learning_survey.verdict_tables import families, multiverse, verdicts
 
 TABLES: dict[str, Callable[[Source], str | None]] = {
     f.__name__: f
@@ -65,6 +66,9 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         inspection,
         published_rotations,
         published_effects,
+        verdicts,
+        multiverse,
+        families,
         scorecard_totals,
         scorecard_failures,
         scorecard,

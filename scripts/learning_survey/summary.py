@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from learning_survey.published_tables import rotation_label
 from learning_survey.schemas import TABLES
 from learning_survey.values import NOTHING, Row, Tables, Values, joined, plain, row_values, text_of
+from learning_survey.verdict_rules import LABELS
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
@@ -107,6 +108,8 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
         "gender": _gender,
         "schools": _schools,
         "inspection": _inspection,
+        "multiverse": _multiverse,
+        "verdicts": _verdicts,
         "published": _published,
     }
     for stage in study.stages:
@@ -337,6 +340,23 @@ def _inspection(s: Summary) -> None:
             g = pick(signed, default=None)
             file = "inspection/pairs.csv"
             s.values[f"summary.inspection.gap_{name}"] = plain(g, text_of(g, "effect"), file=file)
+
+
+def _multiverse(s: Summary) -> None:
+    table = "multiverse.claims"
+    computed = [r for r in s.tables[table] if r["n_computed"]]
+    s.count("multiverse.claims", table, len(computed))
+    s.count("multiverse.specifications", table, int(sum(r["n_computed"] for r in computed)))
+    s.count("multiverse.always", table, sum(r["n_holds"] == r["n_computed"] for r in computed))
+    s.count("multiverse.never", table, sum(r["n_holds"] == 0 for r in computed))
+    s.extremes("multiverse.share", table, "share_holds")
+
+
+def _verdicts(s: Summary) -> None:
+    found = [r["verdict"] for r in s.tables["verdicts.findings"]]
+    s.count("verdicts.findings", "verdicts.findings", len(found))
+    for verdict in LABELS:
+        s.count(f"verdicts.{verdict}", "verdicts.findings", found.count(verdict))
 
 
 def _below(p: float | None) -> bool:

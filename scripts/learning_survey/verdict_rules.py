@@ -46,7 +46,7 @@ class Must(Strict):
     at_least: Number | Identifier | None = None
     at_most: Number | Identifier | None = None
     is_: Number | bool | str | None = Field(default=None, alias="is")
-    among: list[str] = []
+    among: list[str] = Field(default=[])
     every: Literal[True] | None = Field(default=None, description="of a count: all that there are")
 
     @model_validator(mode="after")
@@ -63,7 +63,7 @@ class Cell(Strict):
     """
 
     table: str
-    where: Where = {}
+    where: Where = Field(default={})
     column: str
     pick: Literal["least", "greatest", "sum"] | None = None
     absolute: bool = False
@@ -73,7 +73,7 @@ class Rows(Strict):
     """How many rows of a table meet a test on ``column``; ``{<name>_of}`` is how many there are."""
 
     table: str
-    where: Where = {}
+    where: Where = Field(default={})
     column: str
     count: Must
 
@@ -137,7 +137,7 @@ class Finding(Strict):
 
     id: Identifier
     title: str
-    values: dict[Identifier, Value] = {}
+    values: dict[Identifier, Value] = Field(default={})
     outcomes: list[Outcome] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -154,14 +154,14 @@ class Family(Strict):
     id: Identifier
     label: str
     table: str
-    where: Where = {}
+    where: Where = Field(default={})
     p: str = "p"
 
 
 class Verdicts(Strict):
     """Families of tests and the verdicts on key findings."""
 
-    families: list[Family] = []
+    families: list[Family] = Field(default=[])
     findings: list[Finding] = Field(min_length=1)
 
 
@@ -252,7 +252,7 @@ def parts_of(value: Any) -> tuple[str, ...]:
 
 
 def base_of(name: str, finding: Finding) -> str | None:
-    """The value that a name in a sentence is of: itself, or with one of its parts after it; None where there is none."""
+    """The value that a name in a sentence is of: itself, or with one of its parts after it; None where none is."""
     if name in finding.values:
         return name
     base, _, part = name.rpartition("_")
