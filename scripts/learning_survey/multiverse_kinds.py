@@ -263,7 +263,8 @@ def _rating_moments(side: NDArray[np.bool_], mean: Array, weight: Array, sample:
     x = np.where(side[:, None], np.nan_to_num(mean), 0.0)
     one = np.broadcast_to(side[:, None].astype(float), x.shape)
     w, wx, n, s, q = (sample.drawn(_padded(v, sample)) for v in (one * weight, x * weight, one, x, x * x))
-    return wx / w, q - s**2 / n, n
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may have no school with the rating
+        return wx / w, q - s**2 / n, n
 
 
 def _padded(sums: Array, sample: Sample) -> Array:
