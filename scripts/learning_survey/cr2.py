@@ -123,7 +123,7 @@ def hc2(model: Fit) -> Robust:
 
 
 def _by_school(data: Data, beta: Array) -> tuple[Array, Array, Array]:
-    """In the basis of normalised cell indicators: X (G × k × p), residuals, roots of students (G × k); 0 where empty."""
+    """In the basis of normalised cell indicators: X (G × k × p), residuals, roots of students (G × k); else 0."""
     used = np.flatnonzero(data.n > 0)
     used = used[np.argsort(data.school[used], kind="stable")]
     at = np.unique(data.school[used], return_inverse=True)[1]
