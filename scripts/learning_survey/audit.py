@@ -76,6 +76,7 @@ STEPS = {
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
     "inspection": _analysis("inspection", "{p}/schools.parquet"),
+    "models": Step(("{p}/cells.parquet", "{p}/schools.parquet"), ("{r}/tables/models/*.csv",)),
     "published": Step(_PUBLISHED, ("{r}/tables/published/*.csv",)),
     "figures": Step((_TABLES, _PUBLISHED[0]), ("{r}/figures/*",)),
     "values": Step((_TABLES,), ("{r}/values.json",)),
@@ -250,7 +251,7 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "published"}
+    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "models", "published"}
     stages = optional - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")
