@@ -91,9 +91,9 @@ def models(cells: Cells, dimension: str, study: Loaded, register: Register) -> M
 
 
 def _methods(data: Data, schools: bool, study: Loaded) -> tuple[dict[str, Method], Fit | None, dict[str, str]]:
+    if fault := _fault(data):
+        return {}, None, dict.fromkeys(METHODS, fault)
     plain = least_squares(data)
-    if not plain.sigma2 > 1e-12 * data.q.sum() / data.students or data.students <= data.parameters:
-        return {}, None, dict.fromkeys(METHODS, "scores do not vary")
     robust = cr2(plain) if schools else hc2(plain)
     found = {
         "naive": Method(plain.beta, plain.covariance, plain.df, plain.f_test),
@@ -110,6 +110,17 @@ def _methods(data: Data, schools: bool, study: Loaded) -> tuple[dict[str, Method
     if again is None:
         return found, model, {"bootstrap": FEW_SCHOOLS}
     return found | {"bootstrap": again}, model, {}
+
+
+def _fault(data: Data) -> str:
+    """Why not even least squares says anything; empty where it does."""
+    if data.students <= data.parameters:
+        return TOO_FEW
+    if not data.q.sum() > 1e-12 * data.students * (1 + data.centre**2):
+        return "scores do not vary"
+    if not least_squares(data).sigma2 > 1e-12 * data.q.sum() / data.students:
+        return "scores do not vary beside the fixed effects"
+    return ""
 
 
 def _bootstrap(model: Fit, study: Loaded) -> Method | None:
@@ -283,7 +294,7 @@ def contrasts(found: list[Models], level: float) -> pd.DataFrame:
                 if shown:
                     contrast = m.design.row(term, a) - m.design.row(term, b)
                     estimate, numbers = m.main[m.best].estimate(contrast, level)
-                sd = m.design.sd
+                sd = m.design.sd if shown else NAN
                 d = Estimate(*(x / sd for x in (estimate.value, estimate.low, estimate.high)))
                 rows.append(
                     {

@@ -94,14 +94,14 @@ def design(cells: Cells, dimension: str, study: Loaded, register: Register) -> D
     counts = cells.counts(dimension)
     n, cluster, least = counts.sums(), cells.cluster, study.min_group
     where = cluster if cells.schools else None
-    factors, levels = _factors(cells, study, register, counts), []
+    factors, levels = _factors(cells, study, register), []
     keep = n > 0
     if "age" in study.models.covariates:
         age = np.array([NAN if a is None else float(a) for a in cells.keys["age"].to_list()])
         keep &= ~np.isnan(age)
     known = []
     for factor in factors:
-        status = _apart(factor, known, n, keep, study)
+        status = _apart(factor, known, n * keep, where, study)
         if status:
             levels += [Level(factor.term, *pair, status) for pair in zip(factor.ids, factor.labels, strict=True)]
         else:
@@ -139,7 +139,7 @@ def design(cells: Cells, dimension: str, study: Loaded, register: Register) -> D
     return _joined(X[:, kept], cells, counts, keep, levels)
 
 
-def _factors(cells: Cells, study: Loaded, register: Register, counts: Counts) -> list[Factor]:
+def _factors(cells: Cells, study: Loaded, register: Register) -> list[Factor]:
     """The terms with levels that the study has, whether or not they can be estimated."""
     found = []
     for term, plan in (
@@ -150,7 +150,8 @@ def _factors(cells: Cells, study: Loaded, register: Register, counts: Counts) ->
             ids = [level.id for level in plan]
             found.append(Factor(term, ids, [level.label for level in plan], cells.codes(term, ids)))
     asked = dict.fromkeys([*(["phase"] if study.register_ and study.register_.phase else []), *study.models.covariates])
-    n = counts.sums()
+    # Over all dimensions, so that they have one reference.
+    n = np.bincount(cells.rows["cell"].to_numpy(), cells.rows["n"].to_numpy(), cells.count)
     for term in asked:
         if term == "age":
             continue
@@ -165,22 +166,19 @@ def _factors(cells: Cells, study: Loaded, register: Register, counts: Counts) ->
     return found
 
 
-def _apart(factor: Factor, known: list[Factor], n: Array, keep: NDArray[np.bool_], study: Loaded) -> str:
-    """Why a term is not in the models at all; empty where it is."""
-    inside = keep & (factor.of >= 0)
-    students = np.bincount(factor.of[inside], n[inside], len(factor.ids))
-    if (students >= max(study.min_group, 1)).sum() < 2:
-        return "only one level with enough students"
+def _apart(factor: Factor, known: list[Factor], n: Array, where: Codes | None, study: Loaded) -> str:
+    """Why a term is not in the models at all; empty where it is. ``n`` are the students of each cell who may be."""
+    inside = (n > 0) & (factor.of >= 0)
+    usable = [k for k in range(len(factor.ids)) if not _unusable(inside & (factor.of == k), n, where, study.min_group)]
+    if len(usable) < 2:
+        return "fewer than two levels with enough students and schools"
     if factor.term in CROSSED:
         return ""
-    own = 1.0
-    for count in range(1, len(known) + 1):
-        own = _own_share(factor, known[:count], n * inside)
-        terms = " and ".join(_called(f, study) for f in known[:count])
-        if own < ALIASED:
-            return f"told by {terms}"
-    if own < LEAST_OWN and factor.term not in study.models.covariates:
-        return f"all but told by {terms}"
+    asked = factor.term in study.models.covariates
+    for share, words in ((ALIASED, "told by"), *(() if asked else ((LEAST_OWN, "all but told by"),))):
+        for count in range(1, len(known) + 1):
+            if _own_share(factor, known[:count], n * inside) < share:
+                return f"{words} {' and '.join(_called(f, study) for f in known[:count])}"
     return ""
 
 
@@ -218,17 +216,20 @@ def _small(
         for factor in factors:
             for k in range(len(factor.ids)):
                 own = keep & (factor.of == k)
-                if (factor.term, k) in out:
-                    continue
-                if n[own].sum() < max(least, 1):
-                    out[factor.term, k] = f"fewer than {least} students"
-                elif where is not None and len(np.unique(where[own])) < 2:
-                    out[factor.term, k] = "students of one school"
-                else:
-                    continue
-                keep &= factor.of != k
+                reason = "" if (factor.term, k) in out else _unusable(own, n, where, least)
+                if reason:
+                    out[factor.term, k] = reason
+                    keep &= factor.of != k
         if len(out) == before:
             return out, keep
+
+
+def _unusable(own: NDArray[np.bool_], n: Array, where: Codes | None, least: int) -> str:
+    """Why a level that cells ``own`` have cannot be compared; empty where it can."""
+    if n[own].sum() < max(least, 1):
+        return f"fewer than {least} students"
+    one = where is not None and len(np.unique(where[own & (n > 0)])) < 2
+    return "students of one school" if one else ""
 
 
 def _within(age: Array, n: Array, group: Codes | None) -> Array:
