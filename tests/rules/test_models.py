@@ -28,10 +28,10 @@ def test_planted_differences_are_found_by_every_method_and_the_small_group_is_wi
     tables = read_tables(survey, "models")
     others = survey.truth["gender"].eq("other").sum()
     assert 0 < others < 90
-    tests = tables["tests"].set_index(["dimension", "test", "method"])
-    assert (tests.loc["d2", "gender"].loc[METHODS, "p"] < 0.001).all()
-    assert (tests.loc["d3", "group"].loc[METHODS, "p"] < 0.001).all()
-    assert (tests.loc["d1", "gender"].loc[METHODS, "p"] > 0.01).all()
+    p = {key: rows["p"] for key, rows in tables["tests"].groupby(["dimension", "test"])}
+    assert (p["d2", "gender"] < 0.001).all()
+    assert (p["d3", "group"] < 0.001).all()
+    assert (p["d1", "gender"] > 0.01).all()
     pairs = tables["contrasts"].set_index(["dimension", "group_a", "group_b"])
     assert pairs.loc[("d2", "boys", "girls"), "d_ci_low"] > 0.1
     assert pairs.loc[("d3", "KS3", "KS4"), "d_ci_low"] > 0.1
@@ -44,7 +44,7 @@ def test_planted_differences_are_found_by_every_method_and_the_small_group_is_wi
     assert (variance["n_schools"] == 24).all()
     assert (variance["left_out"] == "phase: told by key stage").all()
     assert (variance["tau2"] > 0).all()
-    assert all(str(others) not in path.read_text() for path in (survey.tables / "models").glob("variance.csv"))
+    assert not any(f",{others}," in path.read_text() for path in (survey.tables / "models").glob("*.csv"))
 
 
 def test_the_table_of_tests_has_every_method_side_by_side(survey):
@@ -62,9 +62,8 @@ def test_again_gives_the_same_bytes(survey, tmp_path):
 
 
 def test_covariates_are_in_the_models(tmp_path):
-    made = make_survey(
-        tmp_path, phases=False, schools=16, study={"models": {"covariates": ["age", "phase", "country"]}}
-    )
+    covariates = {"models": {"covariates": ["age", "phase", "country"]}}
+    made = make_survey(tmp_path, phases=False, schools=16, study=covariates)
     made.run("ingest", "clean", "score")
     done = run_stage(made, "models")
     assert (done.returncode, done.stderr) == (0, "")
