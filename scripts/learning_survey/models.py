@@ -254,7 +254,7 @@ def _terms(found: Design) -> dict[str, str | None]:
     out = {
         term: next(level.status for level in found.levels if level.term == term) for term in terms if term not in inside
     }
-    words = "; ".join(f"{term}: {status}" for term, status in out.items())
+    words = "; ".join(f"{term} ({status})" for term, status in out.items())
     return {"terms": ", ".join(inside) or None, "left_out": words or None}
 
 

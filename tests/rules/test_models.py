@@ -42,7 +42,7 @@ def test_planted_differences_are_found_by_every_method_and_the_small_group_is_wi
     assert tables["means"].query("group == 'other'")["mean"].isna().all()
     variance = tables["variance"]
     assert (variance["n_schools"] == 24).all()
-    assert (variance["left_out"] == "phase: told by key stage").all()
+    assert (variance["left_out"] == "phase (told by key stage)").all()
     assert (variance["tau2"] > 0).all()
     assert not any(f",{others}," in path.read_text() for path in (survey.tables / "models").glob("*.csv"))
 
