@@ -84,13 +84,17 @@ def models(cells: Cells, dimension: str, study: Loaded, register: Register) -> M
     found = design(cells, dimension, study, register)
     if found is None:
         return Models(dimension, None, {}, {}, None, dict.fromkeys(METHODS, TOO_FEW))
-    schools = bool(cells.schools)
-    main, model, absent = _methods(found.main, schools, study)
-    joint = _methods(found.joint, schools, study)[0] if found.crossed else {}
+    how = (bool(cells.schools), study.resampling.draws, study.seed)
+    main, model, absent = methods(found.main, *how)
+    joint = methods(found.joint, *how)[0] if found.crossed else {}
     return Models(dimension, found, main, joint, model, absent)
 
 
-def _methods(data: Data, schools: bool, study: Loaded) -> tuple[dict[str, Method], Fit | None, dict[str, str]]:
+def methods(data: Data, schools: bool, draws: int, seed: int) -> tuple[dict[str, Method], Fit | None, dict[str, str]]:
+    """Every method by name for one design, the mixed model, and why methods are absent.
+
+    ``schools``: whether the data's schools are schools; ``draws`` resamples of them.
+    """
     if fault := _fault(data):
         return {}, None, dict.fromkeys(METHODS, fault)
     plain = least_squares(data)
@@ -106,7 +110,7 @@ def _methods(data: Data, schools: bool, study: Loaded) -> tuple[dict[str, Method
     robust = cr2(model)
     found["mixed"] = Method(model.beta, model.covariance, model.df, model.f_test)
     found["cr2"] = Method(model.beta, robust.covariance, robust.df, robust.f_test)
-    again = _bootstrap(model, study)
+    again = _bootstrap(model, draws, seed)
     if again is None:
         return found, model, {"bootstrap": FEW_SCHOOLS}
     return found | {"bootstrap": again}, model, {}
@@ -123,17 +127,17 @@ def _fault(data: Data) -> str:
     return ""
 
 
-def _bootstrap(model: Fit, study: Loaded) -> Method | None:
+def _bootstrap(model: Fit, draws: int, seed: int) -> Method | None:
     """From the spread of the estimates over resamples of schools, as ``bootstrap.normal_interval`` has it.
 
     Several contrasts together: Hotelling's (1931, Annals of Mathematical Statistics 2, 360-378) T² with as many
     degrees of freedom as schools, less one. None with too few schools or where a tenth of resamples lacks a level.
     """
-    part = jackknife.parts(model.data.schools, study.seed)
+    part = jackknife.parts(model.data.schools, seed)
     count = int(part.max()) + 1
     if count < bootstrap.FEWEST:
         return None
-    weights = bootstrap.resamples(count, study.resampling.draws, np.random.default_rng(study.seed))
+    weights = bootstrap.resamples(count, draws, np.random.default_rng(seed))
     drawn = resampled(model, weights, part)
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     if len(drawn) < max(2, 0.9 * len(weights)):
@@ -190,11 +194,11 @@ def tests(found: list[Models], study: Loaded) -> pd.DataFrame:
         for test in [*asked, *(["group_gender"] if len(asked) == 2 else [])]:
             crossed = test == "group_gender"
             columns = [] if m.design is None else m.design.crossed if crossed else m.design.columns(test)
-            methods = m.joint if crossed else m.main
+            own = m.joint if crossed else m.main
             for name in METHODS:
                 result = (NAN, len(columns) or NAN, NAN)
-                if columns and name in methods:
-                    result = methods[name].f_test(np.eye(len(methods[name].beta))[columns])
+                if columns and name in own:
+                    result = own[name].f_test(np.eye(len(own[name].beta))[columns])
                 status = m.absent.get(name, "") if columns or m.design is None else "nothing to compare"
                 f, df1, df2 = result
                 rows.append(
