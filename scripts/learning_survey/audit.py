@@ -76,6 +76,7 @@ STEPS = {
     "gender": _analysis("gender"),
     "schools": _analysis("schools"),
     "inspection": _analysis("inspection", "{p}/schools.parquet"),
+    "models": Step(("{p}/cells.parquet", "{p}/schools.parquet"), ("{r}/tables/models/*.csv",)),
     "multiverse": Step(
         ("{p}/cells.parquet", "{p}/schools.parquet", "config/multiverse/{multiverse}.yaml"),
         ("{r}/tables/multiverse/*.csv",),
@@ -266,8 +267,8 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection"}
-    optional |= {"multiverse", "published", "verdicts"}
+    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "models", "multiverse"}
+    optional |= {"published", "verdicts"}
     stages = optional - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")

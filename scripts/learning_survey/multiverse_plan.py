@@ -113,7 +113,7 @@ class Trends(_Claim):
 
     NEEDS = ("key_stages",)
     UNIT = "sd"
-    ADJUSTMENTS = ("none", "schools", "composition")
+    ADJUSTMENTS = ("none", "schools", "composition", "model")
 
 
 class LargestStep(_Claim):
@@ -123,7 +123,7 @@ class LargestStep(_Claim):
     step: tuple[str, str]
 
     NEEDS = ("key_stages",)
-    ADJUSTMENTS = ("none", "schools", "composition")
+    ADJUSTMENTS = ("none", "schools", "composition", "model")
 
 
 class GroupOrder(_Claim):
@@ -134,7 +134,7 @@ class GroupOrder(_Claim):
 
     NEEDS = ("gender",)
     UNIT = "sd"
-    ADJUSTMENTS = ("none", "schools", "composition")
+    ADJUSTMENTS = ("none", "schools", "composition", "model")
 
 
 class GroupEffects(_Claim):
@@ -145,7 +145,7 @@ class GroupEffects(_Claim):
     NEEDS = ("gender",)
     UNIT = "sd"
     CHOICES = ("cleaning", "scoring", "standardiser", "adjustment")
-    ADJUSTMENTS = ("none", "schools", "composition")
+    ADJUSTMENTS = ("none", "schools", "composition", "model")
     STANDARDISERS = ("total", "within")
 
 
@@ -306,7 +306,8 @@ def grid(claim: _Claim, study: Loaded, cells: Cells) -> Iterator[Specification]:
     both = study.key_stages is not None and study.gender is not None
     either = study.key_stages is not None or study.gender is not None
     composed = either if "schools" in claim.NEEDS else both
-    adjustments = [a for a in claim.ADJUSTMENTS if (a != "composition" or composed) and (a != "schools" or _in(cells))]
+    able = {"composition": composed, "schools": bool(cells.schools), "model": bool(cells.schools)}
+    adjustments = [a for a in claim.ADJUSTMENTS if able.get(a, True)]
     standardisers = list(claim.STANDARDISERS)
     if isinstance(claim, SchoolEffect) and study.schools.standardiser == "pooled_within":
         standardisers.sort(key=["within", "total", "between"].index)
@@ -320,10 +321,6 @@ def grid(claim: _Claim, study: Loaded, cells: Cells) -> Iterator[Specification]:
     }
     for values in product(*(ways[c] if c in claim.CHOICES and ways[c] else [None] for c in CHOICES)):
         yield Specification(*values)
-
-
-def _in(cells: Cells) -> bool:
-    return bool(cells.schools)
 
 
 def leasts(instrument: Instrument) -> dict[str, int]:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from learning_survey.bands import EXACT
 from learning_survey.jackknife import parts
+from learning_survey.mixed import fit, resampled, why_not
+from learning_survey.mixed_likelihood import Data, independent
 from learning_survey.multiverse_plan import cuts, leasts
 from learning_survey.schools import least_students
 
@@ -94,7 +96,8 @@ class Sample:
         """Mean of each group (B, D, K or J), NaN for one that is too small to be shown or compared.
 
         ``schools`` averages school means; ``composition`` gives every group the composition of all students by the
-        other grouping (direct standardisation: Fleiss, Levin & Paik 2003, ch. 19).
+        other grouping (direct standardisation: Fleiss, Levin & Paik 2003, ch. 19); ``model`` gives fixed effects of a
+        mixed model of both groupings, schools random, so that only differences mean something.
         """
         n, s = self._by(self.n, by), self._by(self.s, by)  # G, D, groups, others
         if adjustment == "schools":
@@ -105,9 +108,42 @@ class Sample:
             weight = some * count.sum(axis=2, keepdims=True)
             means = (weight * np.divide(total, count, out=np.zeros_like(total), where=some)).sum(axis=3)
             means = _over(means, weight.sum(axis=3))
+        elif adjustment == "model":
+            means = self._effects[by]
         else:
             means = _over(self.drawn(s.sum(axis=3)), self.drawn(n.sum(axis=3)))
         return np.where(self.shown(by), means, np.nan)
+
+    @cached_property
+    def _effects(self) -> dict[Grouping, Array]:
+        """Fixed effects of the levels of both groupings, (B, D, K) and (B, D, J); the first that is shown has 0.
+
+        The ratio of variances stays that of the data in every resample (mixed.resampled).
+        """
+        shown: dict[Grouping, NDArray[np.bool_]] = {"group": self.shown("group"), "gender": self.shown("gender")}
+        out = {by: np.full((len(self.weights), *known.shape), np.nan) for by, known in shown.items()}
+        for d in range(self.n.shape[1]):
+            levels = [(by, int(k)) for by, known in shown.items() for k in np.flatnonzero(known[d])[1:]]
+            for by, known in shown.items():
+                out[by][:, d, np.flatnonzero(known[d])[:1]] = 0
+            # Without a grouping, or without a level of it that is shown, nobody is left out for having none.
+            place = np.nonzero(self.n[:, d] * np.multiply.outer(*(_open(known[d]) for known in shown.values())))
+            at = {"group": place[1], "gender": place[2]}
+            n, s, q = (a[:, d][place] for a in (self.n, self.s, self.q))
+            centre = float(s.sum() / n.sum())
+            X = np.column_stack([np.ones(len(n)), *((at[by] == k).astype(float) for by, k in levels)])
+            kept = independent(X, n)
+            s, q = s - centre * n, q - 2 * centre * s + centre**2 * n
+            data = Data(X[:, kept], place[0], n, s, q, centre)
+            model = fit(data) if not why_not(data) else None
+            if model is None:
+                continue
+            beta = resampled(model, self.weights, self._part[: data.schools])
+            column = np.cumsum(kept) - 1
+            for j, (by, k) in enumerate(levels, 1):
+                if kept[j]:
+                    out[by][:, d, k] = beta[:, column[j]]
+        return out
 
     def shown(self, by: Grouping) -> NDArray[np.bool_]:
         """Which groups have ``min_group`` students, in two clusters or more: (D, groups)."""
@@ -197,6 +233,11 @@ class Sample:
             c = components(Sums(*(a[self._real, d][some] for a in (n, s, q))))
             found.append(c.within if standardiser == "within" else c.between)
         return np.sqrt(np.array(found))
+
+
+def _open(known: NDArray[np.bool_]) -> Array:
+    """1 for each level that is in a model, and for having none where no level is; one place more than ``known``."""
+    return np.append(known, not known.any()).astype(float)
 
 
 def _over(a: Array, b: Array) -> Array:

@@ -44,6 +44,7 @@ STAGES = (
     "gender",
     "schools",
     "inspection",
+    "models",
     "multiverse",
     "published",
     "verdicts",

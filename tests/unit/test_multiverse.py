@@ -158,6 +158,29 @@ def test_composition_and_equal_schools_are_averages_of_averages(survey, found):
     close(spec.filter(adjustment="schools")["estimate"].item(), fall[1] - max(np.delete(fall, 1)), 0.05)
 
 
+def test_a_model_is_that_of_the_stage_models(tmp_path):
+    """Schools in which all key stages meet, so that the school's phase is in neither."""
+    mixed = make_survey(tmp_path, schools=12, per_school=80, dimensions=2, phases=False, group_shift=FALL, icc=0.2)
+    mixed.run("ingest", "clean", "score")
+    write_plan(mixed, [c for c in every_kind() if c["kind"] in ("largest_step", "group_order")])
+    step(mixed, "models", processed=mixed.processed, out=mixed.tables / "models")
+    step(mixed, "gender", processed=mixed.processed, out=mixed.tables / "gender")
+    made = compute(mixed)["specifications"].filter(cleaning="configured", scoring="configured", adjustment="model")
+    effects = tables.read(mixed.tables, "models.coefficients").query("method == 'mixed'")
+    wide = effects.pivot(index="dimension", columns="level", values="difference").assign(KS1=0.0, boys=0.0)
+    falls = -wide[["KS1", "KS2", "KS3", "KS4", "KS5"]].mean().diff().iloc[1:]
+    close(made.filter(claim="largest_step")["estimate"].item(), falls["KS3"] - falls.drop("KS3").max(), 1e-7)
+    pairs = tables.read(mixed.tables, "gender.pairs").set_index(["dimension", "group_a", "group_b"])
+    # g is the difference over a spread and corrected; both are the stage's.
+    scale = pairs.hedges_g / pairs.difference
+    g = [
+        (wide.loc[d, a] - wide.loc[d, b]) * scale[d, a, b]
+        for d in ("d1", "d2")
+        for a, b in (("boys", "girls"), ("girls", "other"))
+    ]
+    close(made.filter(claim="group_order")["estimate"].item(), min(g), 1e-7)
+
+
 def test_no_specification_stands_twice_and_the_first_is_the_study_s_own(survey, found):
     study, specs = survey.load(), found["specifications"]
     cells = Cells.read(survey.processed, study)
@@ -173,7 +196,7 @@ def test_no_specification_stands_twice_and_the_first_is_the_study_s_own(survey, 
             assert (own[choice] == "").all() == (choice not in claim.CHOICES)
     sizes = dict(specs.group_by("claim").len().iter_rows())
     # cleaning × scoring × rule for high × adjustment, and so on
-    assert sizes["shares"] == 2 * 3 * 3 * 2 and sizes["trends"] == 2 * 3 * 3 and sizes["school_effect"] == 2 * 3 * 3 * 2
+    assert sizes["shares"] == 2 * 3 * 3 * 2 and sizes["trends"] == 2 * 3 * 4 and sizes["school_effect"] == 2 * 3 * 3 * 2
 
 
 def test_claims_sum_up_their_specifications(found):
@@ -207,7 +230,7 @@ def test_the_same_seed_gives_the_same_bytes_and_ten_times_the_students_the_same_
     ten = multiverse.tables(study, more, survey.processed)["specifications"]
     same = ~found["specifications"]["claim"].is_in(["group_order", "group_effects", "school_chance", "school_effect"])
     a, b = (
-        f.filter(same & (found["specifications"]["adjustment"] != "schools"))["estimate"]
+        f.filter(same & (~found["specifications"]["adjustment"].is_in(["schools", "model"])))["estimate"]
         for f in (found["specifications"], ten)
     )
     np.testing.assert_allclose(a.to_numpy(), b.to_numpy(), rtol=2e-3)
