@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from learning_survey.bands import is_high
 from learning_survey.disclosure import rounded
-from learning_survey.group_sample import Groups, Sample, varied
+from learning_survey.group_sample import Groups, Sample
 from learning_survey.uncertainty import NAN, Estimate, f_p, holm, mean, share, t_p, t_quantile, withhold
 
 if TYPE_CHECKING:

@@ -46,11 +46,33 @@ _GROUP_PAIRS = {
     "p_holm": Column("p", "clustered p after Holm's correction over dimensions and pairs"),
 }
 
+_GROUP_EFFECTS = {
+    "dimension": key("dimension"),
+    "group_a": key("first group"),
+    "group_b": key("second group"),
+    "n_a": count("students in the first group"),
+    "n_b": count("students in the second group"),
+    "schools_both": Column("count", "schools with students of both groups"),
+    **estimate("g_total", "effect", "Hedges g over the standard deviation of students at large"),
+    **estimate("g_within", "effect", "Hedges g over the standard deviation of students within schools"),
+    **estimate("g_between", "effect", "Hedges g over the standard deviation of schools"),
+    "sd_total": Column("mean", "standard deviation of students at large, inside the groups"),
+    "sd_within": Column("mean", "standard deviation of students within schools, inside the groups"),
+    "sd_between": Column("mean", "standard deviation of schools, inside the groups"),
+    **estimate("p_superiority", "share", "chance that a student of the first group scores higher, ties half"),
+    **estimate("share_difference", "points", "share rated high, first minus second, in percentage points"),
+    **estimate("cliffs_delta", "effect", "Cliff's delta: chance of scoring higher minus chance of scoring lower"),
+    "g_ranks": Column("effect", "g that normal groups of one spread would have with this chance"),
+    "ordinal_check": Column("id", "agrees or differs: whether g_ranks has the direction and rough size of g_total"),
+}
+
 GROUPS: dict[str, Table] = {
     "key_stages.means": Table("One row per dimension and key stage (or the study's ordered group).", _GROUP_MEANS),
     "key_stages.tests": Table("One row per dimension and test.", _GROUP_TESTS),
     "key_stages.pairs": Table("One row per dimension and pair of groups.", _GROUP_PAIRS),
+    "key_stages.effects": Table("How large differences are: one row per dimension and pair of groups.", _GROUP_EFFECTS),
     "gender.means": Table("One row per dimension and gender.", _GROUP_MEANS),
     "gender.tests": Table("One row per dimension and test.", _GROUP_TESTS),
     "gender.pairs": Table("One row per dimension and pair of groups.", _GROUP_PAIRS),
+    "gender.effects": Table("How large differences are: one row per dimension and pair of groups.", _GROUP_EFFECTS),
 }
