@@ -1,4 +1,4 @@
-"""Effect sizes against R (effectsize, lme4) and Hedges' formulae, coverage by simulation, and pairs without an answer."""
+"""Effect sizes against R (effectsize, lme4) and Hedges' formulae, coverage by simulation, pairs without an answer."""
 
 import json
 
