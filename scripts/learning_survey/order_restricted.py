@@ -33,29 +33,36 @@ DRAWS = 20_000
 NODES = 64
 
 
-def order_tests(sample: Sample, sign: int, seed: int) -> dict[str, float]:
-    """Both tests for means that fall (``sign`` 1) or rise (-1) over the groups of ``sample``, by column.
+DIRECTIONS = {"falls": 1, "rises": -1}
+
+
+def order_tests(sample: Sample, seed: int) -> dict[str, dict[str, float]]:
+    """Both tests over the groups of ``sample``, by column, for means that fall and for means that rise.
 
     NaN where the clustered Wald test has none.
     """
     found = clustered_steps(sample)
     if found is None:
-        return dict.fromkeys(("n_groups", "statistic_equal", "p_equal", "statistic_order", "p_order", "df2"), NAN)
-    step, V, clusters = found
-    step, m, df = sign * step, len(step), clusters - 1
-    nearest, w = project(step, V), level_probabilities(V, seed)
-    equal = float(nearest @ np.linalg.solve(V, nearest))
-    apart = step - nearest
-    apart[np.abs(apart) < 1e-12 * np.abs(step).max()] = 0.0  # rounding errors where the point itself is in the cone
-    order = float(apart @ np.linalg.solve(V, apart))
-    return {
-        "n_groups": m + 1,
-        "statistic_equal": equal,
-        "p_equal": tail(equal, w, range(m + 1), df),
-        "statistic_order": order,
-        "p_order": tail(order, w, range(m, -1, -1), df),
-        "df2": df,
-    }
+        empty = dict.fromkeys(("n_groups", "statistic_equal", "p_equal", "statistic_order", "p_order", "df2"), NAN)
+        return dict.fromkeys(DIRECTIONS, empty)
+    steps, V, clusters = found
+    m, df, w = len(steps), clusters - 1, level_probabilities(V, seed)
+    results = {}
+    for direction, sign in DIRECTIONS.items():
+        step = sign * steps
+        nearest = project(step, V)
+        apart = step - nearest
+        apart[np.abs(apart) < 1e-12 * np.abs(step).max()] = 0.0  # rounding errors where the point is in the cone
+        equal, order = (float(x @ np.linalg.solve(V, x)) for x in (nearest, apart))
+        results[direction] = {
+            "n_groups": m + 1,
+            "statistic_equal": equal,
+            "p_equal": tail(equal, w, range(m + 1), df),
+            "statistic_order": order,
+            "p_order": tail(order, w, range(m, -1, -1), df),
+            "df2": df,
+        }
+    return results
 
 
 def tail(statistic: float, w: Array, degrees: range, df: float) -> float:
@@ -109,15 +116,18 @@ def orthant(V: Array) -> float:
     if m == 3:
         return 0.125 + float(np.arcsin(R[np.triu_indices(3, 1)]).sum() / (4 * np.pi))
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    t = ((nodes + 1) / 2)[:, None, None]
+    grown = t * R + (1 - t) * np.eye(4)
     total = 1 / 16
-    for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        grown = t * R + (1 - t) * np.eye(4)
-        for i, j in combinations(range(4), 2):
-            given, rest = [i, j], [k for k in range(4) if k not in (i, j)]
-            inner = grown[np.ix_(rest, rest)] - grown[np.ix_(rest, given)] @ np.linalg.solve(
-                grown[np.ix_(given, given)], grown[np.ix_(given, rest)]
-            )
-            total += weight * R[i, j] / (2 * np.pi * np.sqrt(1 - grown[i, j] ** 2)) * orthant(inner)
+    for i, j in combinations(range(4), 2):
+        given, rest = [i, j], [k for k in range(4) if k not in (i, j)]
+        across = grown[:, given][:, :, rest]
+        inner = grown[:, rest][:, :, rest] - across.transpose(0, 2, 1) @ np.linalg.solve(
+            grown[:, given][:, :, given], across
+        )
+        r = inner[:, 0, 1] / np.sqrt(inner[:, 0, 0] * inner[:, 1, 1])
+        both = 0.25 + np.arcsin(r) / (2 * np.pi)
+        total += weights / 2 @ (R[i, j] / (2 * np.pi * np.sqrt(1 - grown[:, i, j] ** 2)) * both)
     return float(total)
 
 

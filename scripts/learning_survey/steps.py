@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from learning_survey.config import Loaded
 
 Array = NDArray[np.float64]
-DIRECTIONS = {"falls": 1, "rises": -1}
 FEW = 0.9
 """Share of resamples that must have a number for there to be an interval or a share."""
 
@@ -42,8 +41,8 @@ def order(cells: Cells, study: Loaded, groups: Groups) -> pd.DataFrame:
     for dimension in study.instrument.dimension_ids:
         sample = Sample.of(cells, dimension, groups)
         part = sample.part(sample.clustered(sample.large(groups.min_group)))
-        for direction, sign in DIRECTIONS.items():
-            rows.append({"dimension": dimension, "direction": direction} | order_tests(part, sign, study.seed))
+        for direction, tests in order_tests(part, study.seed).items():
+            rows.append({"dimension": dimension, "direction": direction} | tests)
     frame = pd.DataFrame(rows)
     for p in ("p_equal", "p_order"):
         frame[f"{p}_holm"] = frame.groupby("direction")[p].transform(lambda column: holm(column.to_numpy()))
