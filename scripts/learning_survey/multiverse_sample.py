@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.bands import EXACT
+from learning_survey.gender import groups_of
 from learning_survey.jackknife import parts
 from learning_survey.mixed import fit, resampled, why_not
 from learning_survey.mixed_likelihood import Data, independent
@@ -50,7 +51,8 @@ class Sample:
         instrument = study.instrument
         groups = [level.id for level in study.key_stages.levels] if study.key_stages else []
         genders = [c.id for c in study.gender.categories] if study.gender else []
-        group, gender = cells.codes("group", groups), cells.codes("gender", genders)
+        group = cells.codes("group", groups)
+        gender = groups_of(cells, study).of if genders else np.full(cells.count, -1)  # small ones may be merged
         shape = (int(cells.cluster.max()) + 1, len(groups) + 1, len(genders) + 1)
         # -1, for a student without a group, is the last place of its axis.
         place = np.ravel_multi_index((cells.cluster, group % shape[1], gender % shape[2]), shape)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from learning_survey.claims import Where, read_claims
-from learning_survey.config import Identifier, Strict, read_model
+from learning_survey.config import Identifier, Strict, Study, read_model
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.multiverse_plan import load_multiverse
 from learning_survey.schemas import TABLES
@@ -84,13 +84,23 @@ class Claims(Strict):
     claims: str
 
 
+class Setting(Strict):
+    """What the study's file says under a key."""
+
+    setting: str
+
+
 def _kind(value: Any) -> str:
     keys = value if isinstance(value, dict) else value.model_fields_set
-    return "(claims)" if "claims" in keys else "(rows)" if "count" in keys else "(cell)"
+    kinds = {"claims": "(claims)", "setting": "(setting)", "count": "(rows)"}
+    return next((tag for key, tag in kinds.items() if key in keys), "(cell)")
 
 
 Value = Annotated[
-    Annotated[Cell, Tag("(cell)")] | Annotated[Rows, Tag("(rows)")] | Annotated[Claims, Tag("(claims)")],
+    Annotated[Cell, Tag("(cell)")]
+    | Annotated[Rows, Tag("(rows)")]
+    | Annotated[Claims, Tag("(claims)")]
+    | Annotated[Setting, Tag("(setting)")],
     Discriminator(_kind),
 ]
 
@@ -206,6 +216,11 @@ def _check_value(value: Any, claims: list[str], study: Loaded, place: str) -> No
         if not fnmatch.filter(claims, value.claims):
             raise SurveyError(f"no claim '{value.claims}'", where=place, remedy=nearest(value.claims, claims))
         return
+    if isinstance(value, Setting):
+        if value.setting not in Study.model_fields:
+            remedy = nearest(value.setting, Study.model_fields)
+            raise SurveyError(f"a study has no '{value.setting}'", where=place, remedy=remedy)
+        return
     _check_columns(value.table, [value.column, *value.where], place)
     if value.table == "multiverse.claims" and study.multiverse and "claim" in value.where:
         known = [claim.id for claim in load_multiverse(study).claims]
@@ -248,7 +263,7 @@ def tests_of(condition: Any) -> list[str]:
 
 def parts_of(value: Any) -> tuple[str, ...]:
     """The suffixes that a sentence may add to a value's name."""
-    return PARTS if isinstance(value, Cell) else COUNTED
+    return PARTS if isinstance(value, Cell) else () if isinstance(value, Setting) else COUNTED
 
 
 def base_of(name: str, finding: Finding) -> str | None:

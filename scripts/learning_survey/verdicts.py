@@ -26,6 +26,7 @@ from learning_survey.verdict_rules import (
     Leaf,
     Must,
     Rows,
+    Setting,
     base_of,
     load_verdicts,
     names_in,
@@ -111,13 +112,11 @@ class Evidence:
 
     def value(self, value: Any) -> Known:
         """What a finding's value comes to."""
+        if isinstance(value, Setting):
+            found = getattr(self.study, value.setting)
+            return Known(found, "flag" if isinstance(found, bool) else "text", source=f"the study's {value.setting}")
         if isinstance(value, Claims):
-            matching = [r for r in self.scorecard if fnmatch.fnmatch(r["claim_id"], value.claims)]
-            computed = [r for r in matching if holds(r) or refuted(r)]
-            if not computed:
-                return Known(lacking=matching[0]["reason"] if matching else "No such claim is on the scorecard.")
-            agree = sum(map(holds, computed))
-            return Known(agree, total=len(computed), source=f"scorecard: {value.claims}")
+            return self._claims(value)
         rows = self.rows(value.table, value.where)
         if rows is None:
             stage = value.table.partition(".")[0]
@@ -125,14 +124,20 @@ class Evidence:
             why = f"The table {value.table} is empty for this study." if has else f"The study has no {LACKING[stage]}."
             return Known(lacking=why)
         source = f"{value.table}: {_place(value.where) or 'all rows'}"
-        if isinstance(value, Rows):
-            met = [_met(r[value.column], value.count, {}) for r in rows]
-            if None in met:
-                return Known(
-                    lacking=f"A cell of {value.column} in the table {value.table} is withheld or not computed."
-                )
-            return Known(sum(map(bool, met)), total=len(rows), source=source)
-        return self._cell(value, rows, source)
+        return self._counted(value, rows, source) if isinstance(value, Rows) else self._cell(value, rows, source)
+
+    def _claims(self, value: Claims) -> Known:
+        matching = [r for r in self.scorecard if fnmatch.fnmatch(r["claim_id"], value.claims)]
+        computed = [r for r in matching if holds(r) or refuted(r)]
+        if not computed:
+            return Known(lacking=matching[0]["reason"] if matching else "No such claim is on the scorecard.")
+        return Known(sum(map(holds, computed)), total=len(computed), source=f"scorecard: {value.claims}")
+
+    def _counted(self, value: Rows, rows: list[Row], source: str) -> Known:
+        met = [_met(r[value.column], value.count, {}) for r in rows]
+        if None in met:
+            return Known(lacking=f"A cell of {value.column} in the table {value.table} is withheld or not computed.")
+        return Known(sum(map(bool, met)), total=len(rows), source=source)
 
     def _cell(self, value: Cell, rows: list[Row], source: str) -> Known:
         spec, column = TABLES[value.table].columns, value.column

@@ -143,6 +143,12 @@ def test_no_number_is_typed_into_a_reason(finding):
         assert not any(c.isdigit() for c in text), text
 
 
+def test_students_who_were_followed_can_decline():
+    study = Loaded(STUDY.study.model_copy(update={"longitudinal": True}), STUDY.instrument, STUDY.root)
+    assert verdict("students_decline", FRAMES, study)["verdict"] == "supported"
+    assert verdict("students_decline", planted(*RISING), study)["verdict"] == "not_supported"
+
+
 # ---------------------------------------------------------------- what is lacking
 
 
@@ -278,6 +284,11 @@ def changed(tmp_path: Path, edit) -> Loaded:
             lambda c: c["findings"][1]["values"].update(idle={"claims": "sample.*"}),
             "'idle' is in no condition",
             "take it out",
+        ),
+        (
+            lambda c: c["findings"][2]["values"]["followed"].update(setting="longitudnal"),
+            "a study has no 'longitudnal'",
+            "'longitudinal'",
         ),
         (lambda c: c["findings"][1].update(id="three_notions"), "'three_notions' is given twice", "own id"),
         (lambda c: c["families"][0].update(p="p_value"), "no column 'p_value'", "'p_"),
