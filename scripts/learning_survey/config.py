@@ -456,6 +456,9 @@ class SchoolPlan(Strict):
     standardiser: Literal["total", "pooled_within"] = "total"
     min_students: int = 20
     strong_culture: StrongCulture | None = None
+    culture_shares: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default=[0.5, 0.55, 0.6, 0.65, 0.7], description="other values of min_share that schools.cultures tries"
+    )
 
 
 class InspectionPlan(Strict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learning_survey.schema_parts import Column, Table, count, estimate, key, text
+from learning_survey.schema_parts import Column, Table, Unit, count, estimate, key, text
 
 _GROUP_MEANS = {
     "dimension": key("dimension"),
@@ -41,6 +41,24 @@ _GROUP_PAIRS = {
     "p_holm": Column("p", "clustered p after Holm's correction over dimensions and pairs"),
 }
 
+
+def _gap(unit: Unit) -> dict[str, Column]:
+    """Columns on the gap between the best and the worst of many schools."""
+    return {
+        "dimension": key("dimension, or 'all'"),
+        "n_schools": Column("count", "schools"),
+        "observed": Column(unit, "highest school minus lowest school, as seen"),
+        **estimate("chance", unit, "what chance alone gives: mean over draws of schools that do not differ"),
+        "p": Column("p", "how often chance alone gives such a gap"),
+        **estimate("corrected", unit, "shrunken means of the two schools, which allow for the choice of extremes"),
+        **estimate("true_range", unit, "range of all schools' true means, whichever are then first and last"),
+        "other_half": Column(unit, "gap in one half of the students of the schools that are extremes in the other"),
+        "other_half_low": Column(unit, "lower 95% limit over random halves, which is no interval of an estimate"),
+        "other_half_high": Column(unit, "its upper limit"),
+        "same_pair": Column("share", "how often both halves have the same two extremes"),
+    }
+
+
 COMPARISONS: dict[str, Table] = {
     "key_stages.means": Table("One row per dimension and key stage (or the study's ordered group).", _GROUP_MEANS),
     "key_stages.tests": Table("One row per dimension and test.", _GROUP_TESTS),
@@ -71,6 +89,17 @@ COMPARISONS: dict[str, Table] = {
             "n": count("students with a score"),
             "mean": Column("mean", "mean score"),
             **estimate("shrunken", "mean", "empirical Bayes mean, drawn towards the overall mean"),
+            "compare_low": Column(
+                "mean",
+                "lower end of the comparison interval: two that do not overlap differ, at 5% on average",
+            ),
+            "compare_high": Column("mean", "its upper end"),
+            "rank_ci_low": Column("count", "lower 95% limit of the rank of the school's true mean, 1 is highest"),
+            "rank_ci_high": Column("count", "its upper limit"),
+            "top_tenth": Column("share", "probability that the school's true mean is among the highest tenth"),
+            **estimate(
+                "adjusted", "mean", "shrunken mean as if key stages and genders were mixed as in all schools together"
+            ),
             "share_high": Column("share", "share of students rated high"),
             "rank": Column("count", "rank by mean, 1 is highest"),
         },
@@ -88,13 +117,37 @@ COMPARISONS: dict[str, Table] = {
             "share_top": Column("share", "share high in the top school"),
             "share_bottom": Column("share", "share high in the bottom school"),
             **estimate("gap", "points", "share high, top minus bottom, in percentage points"),
+            **estimate("gap_shrunken", "points", "the same of shrunken shares, which allow for the choice of extremes"),
             **estimate("d_total", "effect", "mean difference over the standard deviation of all students"),
             **estimate(
                 "d_pooled_within", "effect", "mean difference over the pooled standard deviation within the two schools"
             ),
             **estimate("d", "effect", "the one of the two that the study reports"),
+            **estimate("d_shrunken", "effect", "difference of shrunken means over the deviation of all students"),
             "p": Column("p", "Welch's p"),
             "p_holm": Column("p", "p after Holm's correction over the dimensions"),
+        },
+    ),
+    "schools.gaps": Table(
+        "How far apart the best and the worst school of each dimension are, in standard deviations of all students.",
+        _gap("effect"),
+    ),
+    "schools.gaps_high": Table(
+        "The same for shares rated high, in percentage points.",
+        _gap("points"),
+    ),
+    "schools.cultures": Table(
+        "Strong learning cultures by every definition: one row per definition and measure.",
+        {
+            "definition": key("definition"),
+            "measure": key("what is compared: share_high, or mean (whose ratio depends on where the scale begins)"),
+            "text": text("the definition in words"),
+            "n_schools": Column("count", "schools with a strong culture"),
+            "n_rest": Column("count", "the other schools"),
+            **estimate("share", "share", "share of schools with a strong culture"),
+            "strong": Column("mean", "the measure in strong schools"),
+            "rest": Column("mean", "the measure in the rest"),
+            **estimate("ratio", "ratio", "strong over rest"),
         },
     ),
     "schools.strong_culture": Table(

@@ -1,4 +1,4 @@
-"""The top school against the bottom school: shares high, standardised differences, and what shrinkage leaves of them."""
+"""The top school against the bottom school: shares high, standardised differences, and what shrinkage leaves."""
 
 from __future__ import annotations
 

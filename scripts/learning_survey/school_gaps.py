@@ -52,9 +52,7 @@ def gaps(cells: Cells, study: Loaded) -> dict[str, pd.DataFrame]:
         for name, (value, scale, split) in measures.items():
             row = gap(scores, value, scale, study, [study.seed, k, 2], shares=name == "gaps_high")
             rows[name].append({"dimension": dimension} | row | other_half(split, scale, study.resampling.level))
-    return {
-        name: pd.DataFrame(found, columns=list(TABLES[f"schools.{name}"].columns)) for name, found in rows.items()
-    }
+    return {name: pd.DataFrame(found, columns=list(TABLES[f"schools.{name}"].columns)) for name, found in rows.items()}
 
 
 def gap(

@@ -84,9 +84,9 @@ class Shrunken:
         return Estimate(float(value), float(value - half), float(value + half))
 
     def comparison(self, level: float, shown: NDArray[np.bool_]) -> Array:
-        """Half the width (G) of intervals of which two that do not overlap differ, at 1 - ``level`` on average of pairs.
+        """Half the width (G) of intervals of which two that do not overlap differ, at 1 - ``level`` on average.
 
-        Pairs are of the schools that are ``shown`` (G).
+        The average is over pairs of the schools that are ``shown`` (G).
 
         Two intervals value ± z se keep apart by chance, where schools are the same, with probability
         2 Φ(-z (se_i + se_j) / sd(difference)); z makes its mean over pairs 1 - level: Goldstein & Healy (1995),
@@ -102,7 +102,10 @@ class Shrunken:
         i, j = np.triu_indices(len(some), 1)
         own, shared, se = self._own[some], self._shared[some], self.se[some]
         ratio = (se[i] + se[j]) / np.sqrt(own[i] + own[j] + (shared[i] - shared[j]) ** 2)
-        low, high = 0.0, float(ndtri(0.5 + level / 2))  # at which even two intervals of width nothing and all keep apart
+        low, high = (
+            0.0,
+            float(ndtri(0.5 + level / 2)),
+        )  # se_i + se_j is no less than sd(difference)
         for _ in range(40):
             z = (low + high) / 2
             low, high = (z, high) if 2 * ndtr(-z * ratio).mean() > 1 - level else (low, z)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from learning_survey.config import ALL
 from learning_survey.describe import row_mean
+from learning_survey.school_adjusted import adjusted
 from learning_survey.school_means import Shrunken, ranking
 from learning_survey.school_scores import SchoolScores
 from learning_survey.uncertainty import NAN, Estimate, withhold
@@ -77,6 +78,8 @@ def means(cells: Cells, study: Loaded) -> pd.DataFrame:
         shown = n >= least
         frame = pd.DataFrame({"dimension": dimension, "school": scores.names, "n": n, "mean": mean})
         frame = frame.assign(**_drawn(scores, mean, shown, study, [study.seed, k]))
+        value, half = adjusted(cells, dimension, study)
+        frame = frame.assign(**Estimate(value, value - half, value + half).columns("adjusted"))
         if dimension == ALL:
             frame["share_high"] = row_mean(f["share_high"].to_numpy() for f in frames)
         else:
@@ -97,7 +100,13 @@ def _drawn(
     if not shrunken.known:
         return columns
     half, near = shrunken.half(level), shrunken.comparison(level, shown[some])
-    limits = [shrunken.value, shrunken.value - half, shrunken.value + half, shrunken.value - near, shrunken.value + near]
+    limits = [
+        shrunken.value,
+        shrunken.value - half,
+        shrunken.value + half,
+        shrunken.value - near,
+        shrunken.value + near,
+    ]
     found = [*limits, *ranking(shrunken, shown[some], study.resampling.draws, seed, level)]
     for name, value in zip(names, found, strict=True):
         columns[name][some] = value

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.variance_components import Components, Sums, components, icc1_interval, mean_squares
 from learning_survey.jackknife import LOG_SCALE, interval, parts
 from learning_survey.moments import Moments
 from learning_survey.omega import omega_raw
 from learning_survey.reliability import alpha
 from learning_survey.uncertainty import Estimate
+from learning_survey.variance_components import Components, Sums, components, icc1_interval, mean_squares
 
 Array = NDArray[np.float64]
 
@@ -100,16 +100,14 @@ def _estimate(value: Array, again: Array, level: float) -> Estimate:
 def school_means(scores: Moments, level: float, seed: int) -> tuple[Components, Estimate, Estimate]:
     """Variance components of one score, from its moments by school, with icc1 and icc2 and their intervals.
 
-    icc2, the reliability of the mean of a school of average size, is (MSB - MSW) / MSB; see ``variance_components.components``. Its
+    icc2, the reliability of the mean of a school of average size, is (MSB - MSW) / MSB; see ``components``. Its
     interval leaves out one school at a time on the scale log(1 - icc2), which is log(MSW / MSB).
     """
     sums = _sums(scores)
     found = components(sums)
     keep = _without_each(len(sums.n), seed)
     with np.errstate(all="ignore"):
-        between, within, _ = mean_squares(
-            Sums(keep * sums.n, keep * sums.s, keep * sums.q)
-        )
+        between, within, _ = mean_squares(Sums(keep * sums.n, keep * sums.s, keep * sums.q))
         icc2 = _estimate(np.asarray(found.icc2), 1 - within / between, level)
     return found, icc1_interval(sums, level), icc2
 
