@@ -9,17 +9,17 @@ Methods and sources: docs/methods/comparisons.md.
 from pathlib import Path
 
 from learning_survey import cli, gender, groups, tables
+from learning_survey.cells import Cells
 from learning_survey.config import load_study
-from learning_survey.students import Students
 
 
 def main(study: str, processed: Path, out: Path) -> None:
-    """Read the scored students below ``processed`` and write the tables ``gender.*`` to ``out``."""
+    """Read the cells below ``processed`` and write the tables ``gender.*`` to ``out``."""
     loaded = load_study(study)
-    students = Students.read(processed)
-    compared = gender.groups_of(students, loaded)
+    cells = Cells.read(processed, loaded)
+    compared = gender.groups_of(cells, loaded)
     for name in ("means", "tests", "pairs"):
-        frame = getattr(groups, name)(students, loaded.instrument, compared)
+        frame = getattr(groups, name)(cells, loaded.instrument, compared)
         tables.write(frame, f"gender.{name}", out, loaded)
 
 

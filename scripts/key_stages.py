@@ -9,17 +9,17 @@ per key stage in standard deviations of all scores. Methods and sources: docs/me
 from pathlib import Path
 
 from learning_survey import cli, groups, key_stages, tables
+from learning_survey.cells import Cells
 from learning_survey.config import load_study
-from learning_survey.students import Students
 
 
 def main(study: str, processed: Path, out: Path) -> None:
-    """Read the scored students below ``processed`` and write the tables ``key_stages.*`` to ``out``."""
+    """Read the cells below ``processed`` and write the tables ``key_stages.*`` to ``out``."""
     loaded = load_study(study)
-    students = Students.read(processed)
-    compared = key_stages.groups_of(students, loaded)
+    cells = Cells.read(processed, loaded)
+    compared = key_stages.groups_of(cells, loaded)
     for name in ("means", "tests", "pairs"):
-        frame = getattr(groups, name)(students, loaded.instrument, compared)
+        frame = getattr(groups, name)(cells, loaded.instrument, compared)
         tables.write(frame, f"key_stages.{name}", out, loaded)
 
 

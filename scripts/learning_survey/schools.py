@@ -62,6 +62,18 @@ def variance(cells: Cells, instrument: Instrument, level: float, min_group: int)
     return withhold(pd.DataFrame(rows), "n", list(rows[0])[2:], min_group)
 
 
+def raw_means(cells: Cells, study: Loaded) -> pd.DataFrame:
+    """``dimension``, ``school``, ``n`` and ``mean`` of every school; a school with too few students has no numbers."""
+    import pandas as pd
+
+    frames = []
+    for dimension in [*study.instrument.dimension_ids, ALL]:
+        scores = SchoolScores.of(cells, dimension)
+        columns = {"school": scores.names, "n": scores.sums(), "mean": scores.means(scores.score)}
+        frames.append(pd.DataFrame({"dimension": dimension} | columns))
+    return withhold(pd.concat(frames, ignore_index=True), "n", ["mean"], least_students(study))
+
+
 def means(cells: Cells, study: Loaded) -> pd.DataFrame:
     """Table ``schools.means``: for each dimension and for 'all', every school with students.
 
@@ -100,14 +112,8 @@ def _drawn(
     if not shrunken.known:
         return columns
     half, near = shrunken.half(level), shrunken.comparison(level, shown[some])
-    limits = [
-        shrunken.value,
-        shrunken.value - half,
-        shrunken.value + half,
-        shrunken.value - near,
-        shrunken.value + near,
-    ]
-    found = [*limits, *ranking(shrunken, shown[some], study.resampling.draws, seed, level)]
-    for name, value in zip(names, found, strict=True):
-        columns[name][some] = value
+    value, ranks = shrunken.value, ranking(shrunken, shown[some], study.resampling.draws, seed, level)
+    found = [value, value - half, value + half, value - near, value + near, *ranks]
+    for name, column in zip(names, found, strict=True):
+        columns[name][some] = column
     return columns
