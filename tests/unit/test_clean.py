@@ -268,7 +268,7 @@ def test_rules_that_leave_no_row_are_refused_and_nothing_is_written(survey):
 def test_schools_get_pseudonyms_that_depend_on_the_key_only(survey, monkeypatch):
     frame, _ = cleaned(survey)
     schools = pl.read_parquet(survey.processed / "schools.parquet")
-    assert schools.columns == ["school", "pseudonym", "phase", "country", "rating", "n"]
+    assert schools.columns == ["school", "pseudonym", "phase", "country", "rating", "rating_date", "n"]
     assert schools["school"].to_list() == ["S01", "S02", "S03"] and schools["n"].to_list() == [12] * 3
     spelt = dict(schools.select("school", "pseudonym").rows())
     assert [spelt[s] for s in frame["school"]] == survey.keyed(survey.truth["school_id"])

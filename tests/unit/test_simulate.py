@@ -209,7 +209,7 @@ def test_dirt_is_what_it_says(delivery, study):
 
 
 def test_the_register_lists_every_school(delivery, cohort, study):
-    assert delivery.register.columns == ["school_id", "phase", "country", "ofsted_rating", "cohort"]
+    assert delivery.register.columns == ["school_id", "phase", "country", "ofsted_rating", "ofsted_date", "cohort"]
     assert delivery.register["school_id"].to_list() == cohort.schools["school_id"]
     assert delivery.register["ofsted_rating"].drop_nulls().len() == 43
     named = {s for f in delivery.exports.values() for s in f["school_id"].unique()} - set(study.exports.missing_values)
