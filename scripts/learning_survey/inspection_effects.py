@@ -68,30 +68,30 @@ class Pair:
         squares = sum(((x - x.mean()) ** 2).sum() for x in (self.y[self.higher], self.y[~self.higher]) if len(x))
         return float(np.sqrt(squares / (len(self.y) - 2)))
 
-    def design(self, *, phase: bool) -> Array:
-        """Constant, rating and, with ``phase``, all phases but the first, as far as they can be estimated (K × p)."""
+    def design(self, *, phase: bool) -> Array | None:
+        """Constant, with ``phase`` all phases but the first, and last the rating (K × p).
+
+        None where the rating cannot be told from the phases.
+        """
         phases = range(1, int(self.phase.max(initial=0)) + 1) if phase else ()
-        columns = [np.ones(len(self.y)), self.higher, *(self.phase == k for k in phases)]
-        X = np.column_stack(columns).astype(float)
-        return X[:, independent(X, np.ones(len(X)))]
+        columns = [np.ones(len(self.y)), *(self.phase == k for k in phases), self.higher]
+        return estimable(columns, np.ones(len(self.y)))
 
     def fitted(self, *, phase: bool, weights: Array | None = None) -> Fit | None:
         """Least squares of the school means; None where the rating cannot be told from phases or nothing is left."""
         X, y = self.design(phase=phase), self.y - self.y.mean()
-        if not _has_rating(X, self.higher) or len(y) <= X.shape[1]:
+        if X is None or len(y) <= X.shape[1]:
             return None
         root = np.ones(len(y)) if weights is None else np.sqrt(weights / weights.mean())
         X, y = X * root[:, None], y * root
         return least_squares(Data(X, np.arange(len(y)), np.ones(len(y)), y, y**2))
 
 
-def _has_rating(X: Array, higher: NDArray[np.bool_]) -> bool:
-    """Whether the second column of a design is the rating and no combination of the others with those after it."""
-    if X.shape[1] < 2 or not np.array_equal(X[:, 1], higher):
-        return False
-    others = np.delete(X, 1, axis=1)
-    left = X[:, 1] - others @ np.linalg.lstsq(others, X[:, 1], rcond=None)[0]
-    return bool(left @ left > 1e-9)
+def estimable(columns: list[Array], n: Array) -> Array | None:
+    """The columns of a design that are no combination of those before them; None where the last is one."""
+    X = np.column_stack(columns).astype(float)
+    kept = independent(X, n)
+    return X[:, kept] if len(kept) and kept[-1] else None
 
 
 # ---------------------------------------------------------------- differences
@@ -133,10 +133,10 @@ def effects(pairs: dict[str, Pair], cells: Cells, study: Loaded) -> pd.DataFrame
 
 def rating_estimate(found: Fit, level: float, *, robust: bool) -> tuple[Estimate, float, float]:
     """The coefficient of the rating with its interval, degrees of freedom and p."""
-    at = np.eye(found.data.parameters)[1]
+    at = np.eye(found.data.parameters)[-1]
     errors = hc2(found) if robust else found
     variance, df = float(at @ errors.covariance @ at), float(errors.df(at)[0])
-    value = float(found.beta[1])
+    value = float(found.beta[-1])
     if not variance > 0 or not df > 0:
         return Estimate(value), NAN, NAN
     half = t_quantile(df, level) * np.sqrt(variance)
@@ -153,7 +153,7 @@ def mixed_model(pair: Pair, cells: Cells, dimension: str, study: Loaded) -> Fit 
     school, n = cells.codes("school", pair.schools), counts.sums()
     keep = (school >= 0) & (n > 0)
     school = school[keep]
-    columns = [np.ones(len(school)), pair.higher[school]]
+    columns = [np.ones(len(school))]
     columns += [pair.phase[school] == k for k in range(1, int(pair.phase.max(initial=0)) + 1)]
     for key, ids in (
         ("group", [level.id for level in study.key_stages.levels] if study.key_stages else []),
@@ -161,9 +161,8 @@ def mixed_model(pair: Pair, cells: Cells, dimension: str, study: Loaded) -> Fit 
     ):
         code = cells.codes(key, ids)[keep]
         columns += [code == k for k in [*range(1, len(ids)), -1]] if ids else []
-    X = np.column_stack(columns).astype(float)
-    X = X[:, independent(X, n[keep])]
-    if not _has_rating(X, pair.higher[school]):
+    X = estimable([*columns, pair.higher[school]], n[keep])
+    if X is None:
         return None
     centre = float(counts.sums(counts.score)[keep].sum() / n[keep].sum())
     moments = (counts.sums((counts.score - centre) ** k)[keep] for k in (1, 2))
@@ -189,7 +188,7 @@ class T:
         found = pair.fitted(phase=phase) if pair.usable else None
         if found is None or not found.sigma2 > 0:
             return None
-        return cls(float(found.beta[1] / np.sqrt(found.covariance[1, 1])), found.nu, float(1 / found.C[1, 1]))
+        return cls(float(found.beta[-1] / np.sqrt(found.covariance[-1, -1])), found.nu, float(1 / found.C[-1, -1]))
 
 
 def equivalence(pairs: dict[str, Pair], study: Loaded) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def test_chance_alone_gives_the_range_of_normal_means_and_a_p_that_is_seldom_sma
     assert row["chance"] == pytest.approx(ranges.mean(), rel=0.04)
     assert row["chance_ci_high"] == pytest.approx(np.quantile(ranges, 0.975), rel=0.06)
     assert row["p"] == pytest.approx(1 / 4001) and row["observed"] > row["chance_ci_high"]
-    p = np.array([[gaps(*cells_of(0.0, seed=s)[:2])[t]["p"][0] for t in ("gaps", "gaps_high")] for s in range(60)])
+    p = np.array([[gaps(*cells_of(0.0, seed=s)[:2])[t]["p"][0] for t in ("gaps", "gaps_high")] for s in range(30)])
     assert ((p < 0.1).mean(axis=0) < 0.24).all() and (np.abs(p.mean(axis=0) - 0.5) < 0.15).all()
 
 
