@@ -153,6 +153,8 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         keys["inspection.tests"] = list(product(dims, ("welch_anova", "kruskal")))
         keys["inspection.pairs"] = [(d, a, b) for d in dims for a, b in combinations(ratings, 2)]
         keys["inspection.extremes"] = [("highest",), ("lowest",)]
+    if "models" in study.stages:
+        keys |= _model_keys(study, dims)
     if study.published:
         ways = ("promax_4_kaiser", "varimax")
         keys["published.rotations"] = keys["published.alpha"] = [(w,) for w in ways]
@@ -161,6 +163,22 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         keys["published.effects"] = [(d,) for d in dims]
         keys["published.percentages"] = [(f"high.{d}",) for d in dims]
     return {name: [_row(study, name, key, n) for n, key in enumerate(rows)] for name, rows in keys.items()}
+
+
+def _model_keys(study: Loaded, dims: list[str]) -> dict[str, list[tuple]]:
+    methods = ("naive", "robust", "mixed", "cr2", "bootstrap")
+    kinds = {"group": study.key_stages and study.key_stages.levels, "gender": study.gender and study.gender.categories}
+    levels = {term: [x.id for x in own] for term, own in kinds.items() if own}
+    tests = [*levels, *(["group_gender"] if len(levels) == 2 else [])]
+    every = [(term, level) for term, own in levels.items() for level in own]
+    pairs = [(term, a, b) for term, own in levels.items() for a, b in combinations(own, 2)]
+    return {
+        "models.coefficients": [(d, *x, m) for d in dims for x in every for m in methods],
+        "models.tests": list(product(dims, tests, methods)),
+        "models.variance": [(d,) for d in dims],
+        "models.means": [(d, *x) for d in dims for x in every],
+        "models.contrasts": [(d, *x) for d in dims for x in pairs],
+    }
 
 
 def _group_keys(stage: str, dims: list[str], groups: list[str]) -> dict[str, list[tuple]]:

@@ -80,6 +80,7 @@ STEPS = {
     "gender": _comparison("gender"),
     "schools": _comparison("schools"),
     "inspection": _comparison("inspection", "{p}/schools.parquet"),
+    "models": _comparison("models", "{p}/schools.parquet"),
     "published": Step(_PUBLISHED, ("{r}/tables/published/*.csv",)),
     "figures": Step((_TABLES, _PUBLISHED[0]), ("{r}/figures/*",)),
     "values": Step((_TABLES,), ("{r}/values.json",)),
@@ -254,7 +255,7 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "published"}
+    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "models", "published"}
     stages = optional - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")

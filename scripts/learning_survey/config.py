@@ -450,7 +450,7 @@ class InvariancePlan(Strict):
 
 
 class ModelPlan(Strict):
-    """Mixed models of students in schools."""
+    """Mixed models of students in schools: key stage and gender, and the phase where key stages do not tell it."""
 
     covariates: list[Literal["age", "phase", "country"]] = Field(
         default=[], description="beside key stage and gender; phase and country are the register's"
@@ -606,6 +606,14 @@ class Study(Strict):
             (self.clean.consent, self.columns.consent, "clean.consent needs columns.consent"),
             (self.columns.consent, self.clean.consent, "columns.consent needs clean.consent, the values that consent"),
             (self.columns.birth_date, self.survey_date, "columns.birth_date needs survey_date"),
+            *(
+                (covariate in self.models.covariates, given, f"models.covariates: {covariate} needs {place}")
+                for covariate, given, place in (
+                    ("age", self.columns.age or self.columns.birth_date, "columns.age or columns.birth_date"),
+                    ("phase", self.register_ and self.register_.phase, "a register with a phase column"),
+                    ("country", self.register_ and self.register_.country, "a register with a country column"),
+                )
+            ),
             (self.clean.unknown_school == "drop", self.register_, "clean.unknown_school: drop needs a register"),
             (
                 self.columns.year_group,
@@ -638,6 +646,7 @@ class Study(Strict):
             "gender": self.gender,
             "schools": self.schools,
             "inspection": self.inspection,
+            "models": self.key_stages or self.gender,
             "published": self.published,
         }
         always = ["describe", "reliability", "missing", "polychoric", "factors"]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.mixed_likelihood import ALIASED, LARGEST, Data, Profile, independent, solve
-from learning_survey.uncertainty import NAN, Estimate
+from learning_survey.uncertainty import NAN, Codes, Estimate
 
 Array = NDArray[np.float64]
 _CHUNK = 2_000_000  # resamples times schools that are held in memory at once
@@ -224,11 +224,11 @@ class Refits:
     sigma2: Array
 
 
-def refit(model: Fit, weights: Array, fixed: bool = False) -> Refits:
+def refit(model: Fit, weights: Array) -> Refits:
     """The model of each resample of schools, by how often each is in it (B × G).
 
     A resample is NaN where its students lack a level, so that its design is not of full rank. The search starts at the
-    model's own θ; with ``fixed`` it ends there, for fixed effects alone: they hardly depend on it.
+    model's own θ.
     """
     data = model.data
     B, p = len(weights), data.parameters
@@ -236,22 +236,40 @@ def refit(model: Fit, weights: Array, fixed: bool = False) -> Refits:
     step = max(1, _CHUNK // max(data.schools, 1))
     for start in range(0, B, step):
         part = weights[start : start + step]
-        usable = np.flatnonzero(_full_rank(data, part))
+        usable = np.flatnonzero(_full_rank(np.tensordot(part, data.sums.products[:, :-1, :-1], axes=1)))
         if not len(usable):
             continue
         profile = Profile(data, part[usable], model.reml)
         at = np.full(len(usable), model.theta)
-        if not fixed:
-            at = solve(profile, at, np.zeros_like(at), np.full_like(at, LARGEST))
+        at = solve(profile, at, np.zeros_like(at), np.full_like(at, LARGEST))
         beta[start + usable], rss = profile.estimates(at)
         theta[start + usable], sigma2[start + usable] = at, rss / profile.nu
     return Refits(beta + data.centre * data.constant, theta, sigma2)
 
 
-def _full_rank(data: Data, weights: Array) -> NDArray[np.bool_]:
-    """Whether the design of each resample is of full rank, and anything varies (B)."""
-    products = np.tensordot(weights, data.sums.products[:, :-1, :-1], axes=1)
-    scale = np.sqrt(np.einsum("bpp->bp", products))
+def resampled(model: Fit, weights: Array, part: Codes | None = None) -> Array:
+    """Fixed effects of resamples (B × p) with θ kept at the model's, on which they hardly depend: one product each.
+
+    ``weights`` says how often each school is in a resample, or each group of schools where ``part`` gives the group of
+    each (G). NaN where a resample's design is not of full rank.
+    """
+    data, sums = model.data, model.data.sums
+    shrink = model.theta / (1 + model.theta * sums.n)
+    own = sums.products - shrink[:, None, None] * sums.totals[:, :, None] * sums.totals[:, None, :]
+    if part is not None:
+        joined = np.zeros((weights.shape[1], *own.shape[1:]))
+        np.add.at(joined, part, own)
+        own = joined
+    M = (weights @ own.reshape(len(own), -1)).reshape(-1, *own.shape[1:])
+    beta = np.full((len(M), data.parameters), NAN)
+    usable = _full_rank(M[:, :-1, :-1])
+    beta[usable] = np.linalg.solve(M[usable, :-1, :-1], M[usable, :-1, -1:])[..., 0]
+    return beta + data.centre * data.constant
+
+
+def _full_rank(products: Array) -> NDArray[np.bool_]:
+    """Whether each of B cross-products of a design (B × p × p) is of full rank."""
+    scale = np.sqrt(np.maximum(np.einsum("bpp->bp", products), 0))
     some = (scale > 0).all(axis=1)
     scale = np.where(scale > 0, scale, 1)
     least = np.linalg.eigvalsh(products / scale[:, :, None] / scale[:, None, :])[:, 0]

@@ -42,6 +42,7 @@ STAGES = (
     "gender",
     "schools",
     "inspection",
+    "models",
     "published",
 )
 OUTCOMES = ("holds", "partial", "in doubt", "fails", "model does not fit", "not testable")

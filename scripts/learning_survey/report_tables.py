@@ -22,6 +22,7 @@ from learning_survey.measurement_tables import (
     reliability_more,
 )
 from learning_survey.missing_tables import missing_groups, missing_treatments
+from learning_survey.model_tables import models
 from learning_survey.published_tables import published_effects, published_rotations
 from learning_survey.sample_tables import careless, careless_sensitivity, flow, instrument, sample, taken, unmapped
 from learning_survey.scale_tables import bands, contrasts, items, ranked_items, reliability, share_high
@@ -63,6 +64,7 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         schools,
         extremes,
         inspection,
+        models,
         published_rotations,
         published_effects,
         scorecard_totals,

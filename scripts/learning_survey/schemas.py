@@ -12,6 +12,7 @@ from learning_survey.schema_parts import estimate as _estimate
 from learning_survey.schema_parts import key as _key
 from learning_survey.schema_parts import text as _text
 from learning_survey.schemas_comparisons import COMPARISONS
+from learning_survey.schemas_models import MODELS
 
 __all__ = ["RANGES", "TABLES", "Column", "Table"]
 
@@ -816,6 +817,7 @@ TABLES: dict[str, Table] = {
         },
     ),
     **COMPARISONS,
+    **MODELS,
     # ------------------------------------------------------------ scorecard
     "scorecard": Table(
         "One row per published claim.",

@@ -126,9 +126,14 @@ class Drawn:
     phase: NDArray[np.int64]
 
 
+def sizes(rng: np.random.Generator, mean_size: float = 60) -> NDArray[np.int64]:
+    """Students of each school: sizes differ about fourfold between the middle two thirds."""
+    return np.maximum(np.round(rng.lognormal(np.log(mean_size) - 0.245, 0.7, SCHOOLS)), 5).astype(np.int64)
+
+
 def draw(rng: np.random.Generator, mean_size: float = 60) -> Drawn:
-    """Students in schools whose sizes differ about fourfold between the middle two thirds."""
-    size = np.maximum(np.round(rng.lognormal(np.log(mean_size) - 0.245, 0.7, SCHOOLS)), 5).astype(int)
+    """Students in schools of ``sizes``."""
+    size = sizes(rng, mean_size)
     school = np.repeat(np.arange(SCHOOLS), size)
     n = len(school)
 

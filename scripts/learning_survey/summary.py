@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from learning_survey.published_tables import rotation_label
 from learning_survey.schemas import TABLES
+from learning_survey.summary_models import models
 from learning_survey.values import NOTHING, Row, Tables, Values, joined, plain, row_values, text_of
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
         "gender": _gender,
         "schools": _schools,
         "inspection": _inspection,
+        "models": models,
         "published": _published,
     }
     for stage in study.stages:

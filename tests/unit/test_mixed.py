@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 from mixed_samples import GOLDEN, MODELS, cells, dense, drawn, golden
 
-from learning_survey.mixed import fit, least_squares, refit, variance_intervals, why_not
+from learning_survey.mixed import fit, least_squares, refit, resampled, variance_intervals, why_not
 from learning_survey.mixed_likelihood import Data, independent
 
 ICC = json.loads((ROOT / "tests/golden/multilevel_icc.json").read_text(encoding="utf-8"))
@@ -254,11 +254,24 @@ def test_resamples_may_reach_the_boundary_and_lack_a_level():
     assert found.theta[0] == pytest.approx(model.theta, abs=1e-8)
 
 
-def test_theta_may_be_kept_in_resamples_of_fixed_effects():
+def test_fixed_effects_of_resamples_hardly_depend_on_theta():
     rng = np.random.default_rng(14)
     X, school, y = drawn(rng, rng.integers(20, 60, 40))
     model = fit(cells(X, school, y))
     weights = rng.multinomial(40, np.full(40, 1 / 40), size=300).astype(float)
-    free, kept = refit(model, weights), refit(model, weights, fixed=True)
-    assert (kept.theta == model.theta).all()
-    np.testing.assert_allclose(kept.beta.std(axis=0), free.beta.std(axis=0), rtol=0.03)
+    free, kept = refit(model, weights).beta, resampled(model, weights)
+    np.testing.assert_allclose(kept.std(axis=0), free.std(axis=0), rtol=0.03)
+    np.testing.assert_allclose(resampled(model, np.ones((1, 40)))[0], model.beta, atol=1e-10)
+
+
+def test_groups_of_schools_are_resampled_together():
+    rng = np.random.default_rng(15)
+    X, school, y = drawn(rng, rng.integers(4, 20, 12))
+    model, part = fit(cells(X, school, y)), np.arange(12) % 5
+    weights = rng.multinomial(5, np.full(5, 1 / 5), size=7).astype(float)
+    np.testing.assert_allclose(resampled(model, weights, part), resampled(model, weights[:, part]), atol=1e-10)
+    weights[0] = [0, 5, 0, 0, 0]
+    lacking = cells(np.column_stack([X, (part[school] == 2) * 1.0]), school, y)
+    found = resampled(fit(lacking), weights, part)
+    assert np.isnan(found[0]).all()
+    assert np.isfinite(found[weights[:, 2] > 0]).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from learning_survey import reliability
+from learning_survey import reliability, simulation_models
 from learning_survey import simulation_check as check
 from learning_survey.uncertainty import Estimate
 
@@ -63,3 +63,41 @@ def test_counting():
     assert coverage.outside() == ["alpha 50.0%"] + [f"{row.name} 100.0%" for row in coverage.rows()[1:]]
     assert "| alpha | 0.800 | 50.0% ± 25.0% | 25.0% | 25.0% | 0.112 |" in coverage.table()
     assert "| a test | 25.0% ± 21.7% |" in coverage.table()
+
+
+# ---------------------------------------------------------------- models
+
+
+def test_samples_for_the_models_have_the_planted_differences():
+    found = [simulation_models.sample(np.random.default_rng(seed)) for seed in range(40)]
+    planted, none = (np.array([models["mixed"].beta for models in own]) for own in zip(*found, strict=True))
+    np.testing.assert_allclose(planted.mean(axis=0), [0, -check.GIRLS, -check.PHASE], atol=0.05)
+    np.testing.assert_allclose(none.mean(axis=0), [0, -check.GIRLS, 0], atol=0.05)
+    assert all(set(models) == set(simulation_models.METHODS) for own in found for models in own)
+
+
+def test_outcomes_of_a_seed_are_the_same_again_and_are_counted():
+    one = simulation_models.outcomes(3)
+    assert one == simulation_models.outcomes(3) != simulation_models.outcomes(4)
+    assert max(one.values()) <= simulation_models.REPEATS
+    assert one[simulation_models.GIRLS_KEPT, "cr2"] >= 6
+
+
+def test_what_is_outside_its_bounds_is_named():
+    coverage = simulation_models.ModelCoverage()
+    coverage.seeds = 100
+    total = coverage.seeds * simulation_models.REPEATS
+    for name in simulation_models.METHODS:
+        coverage.counted[simulation_models.GIRLS_KEPT, name] = round(0.95 * total)
+        coverage.counted[simulation_models.PHASE_KEPT, name] = round(0.95 * total)
+        coverage.counted[simulation_models.PHASE_FALSE, name] = round((0.4 if name == "naive" else 0.05) * total)
+    assert coverage.outside() == []
+    assert "| cr2 | 95.0% ± 0.7% | 95.0% ± 0.7% | 5.0% ± 0.7% |" in coverage.table()
+    coverage.counted[simulation_models.GIRLS_KEPT, "cr2"] = round(0.90 * total)
+    coverage.counted[simulation_models.PHASE_FALSE, "mixed"] = round(0.08 * total)
+    coverage.counted[simulation_models.PHASE_FALSE, "naive"] = round(0.2 * total)
+    assert coverage.outside() == [
+        "girls and boys, cr2: 90.0%",
+        "kinds of school that do not differ, mixed: 8.0%",
+        "kinds of school that do not differ, naive: 20.0%",
+    ]
