@@ -1,20 +1,20 @@
 """What keeps a withheld group from being worked out as the total minus the groups that are shown.
 
-A total T of all students is published beside the groups (``describe.*``). Where a group of fewer than ``min_group`` is
-withheld, T less what is shown is a few students: the withheld and those in no group. If they are fewer than
-``min_group``, the counts of the shown groups are rounded to multiples of ``min_group``, and means and shares so
-coarsely that subtraction tells the mean of those few to no better than a quarter of the scale's range, and their share
-to no better than a half: with N students shown and at most m = ``min_group`` - 1 not, a unit u leaves N u / 2 in the
-sum, so u is at least m · range / (2 N), and m / N for a share, the next of 1, 2 and 5 times a power of ten. Standardised
+A total of all students is published beside the groups (``describe.*``). Where a group of fewer than ``min_group`` is
+withheld, the total less what is shown is a few students: the withheld and those in no group. If they are fewer than
+``min_group``, counts of the shown groups are rounded to multiples of ``min_group``, and means and shares so coarsely
+that subtraction tells the mean of those few to no better than a quarter of the scale's range, and their share to no
+better than a half. With N students shown and at most m = ``min_group`` - 1 not, a unit u leaves N u / 2 in the sum, so
+u is at least m · range / (2 N), and m / N for a share: the next of 1, 2 and 5 times a power of ten. Standardised
 differences carry neither counts nor levels and stay as they are. Rounding as protection: Hundepool et al. (2012),
-Statistical Disclosure Control, 5.4. A group that was merged into another counts as withheld: its size may be had from the
-other's size elsewhere.
+Statistical Disclosure Control, 5.4. A group that was merged into another counts as withheld: its size may be had from
+the other's size elsewhere.
 """
 
 from __future__ import annotations
 
-from math import floor, log10
-from typing import TYPE_CHECKING
+from math import floor, isnan, log10
+from typing import TYPE_CHECKING, Any
 
 from learning_survey.uncertainty import NAN
 
@@ -39,7 +39,7 @@ def exposed(sample: Sample, groups: Groups) -> bool:
     return bool(small) and total - sum(n for n in sizes if n >= groups.min_group) < groups.min_group
 
 
-def rounded(numbers: dict[str, float], sample: Sample, groups: Groups, instrument: Instrument) -> dict[str, float]:
+def rounded(numbers: dict[str, Any], sample: Sample, groups: Groups, instrument: Instrument) -> dict[str, Any]:
     """``numbers`` of a row, rounded where a group is ``exposed``; ``rounded_to`` says how the means are, NaN if not."""
     if not exposed(sample, groups):
         return numbers | {"rounded_to": NAN}
@@ -50,9 +50,9 @@ def rounded(numbers: dict[str, float], sample: Sample, groups: Groups, instrumen
     units = dict.fromkeys(COUNTS, groups.min_group) | dict.fromkeys(LEVELS, mean)
     units |= {name: share * of for name, of in SHARES.items()}
 
-    def to(column: str, value: float) -> float:
+    def to(column: str, value: Any) -> Any:
         size = units.get(column.removesuffix("_ci_low").removesuffix("_ci_high"))
-        return value if size is None or value != value else round(round(value / size) * size, 10)
+        return value if size is None or isnan(value) else round(round(value / size) * size, 10)
 
     return {column: to(column, value) for column, value in numbers.items()} | {"rounded_to": mean}
 

@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from learning_survey.config import ALL
 from learning_survey.errors import SurveyError
 from learning_survey.group_sample import Groups
 
 if TYPE_CHECKING:
-    from learning_survey.cells import Cells
+    from learning_survey.cells import Cells, Codes
     from learning_survey.config import Loaded
 
 
 def groups_of(cells: Cells, study: Loaded) -> Groups:
     """The study's categories in the order of its file; raises SurveyError for a study that has none.
 
-    With ``gender.small: merge``, a category of fewer than ``min_group`` students with a score on some dimension is
-    counted with ``gender.merge_into``. Otherwise it stays and is withheld.
+    With ``gender.small: merge``, a category of fewer than ``min_group`` students is counted with ``gender.merge_into``.
+    Otherwise it stays and is withheld.
     """
     if study.gender is None:
         raise SurveyError("no 'gender' to compare", where=f"study {study.id}", remedy="Add it to the study's file.")
@@ -26,7 +27,7 @@ def groups_of(cells: Cells, study: Loaded) -> Groups:
     ids = [category.id for category in categories]
     of, merged = cells.codes("gender", ids), {}
     if into is not None:
-        for g in small(cells, of, len(ids), study):
+        for g in small(cells, of, len(ids), study.min_group):
             if ids[g] != into:
                 of = np.where(of == g, ids.index(into), of)
                 merged[ids[g]] = into
@@ -41,13 +42,7 @@ def groups_of(cells: Cells, study: Loaded) -> Groups:
     )
 
 
-def small(cells: Cells, of: np.ndarray, groups: int, study: Loaded) -> list[int]:
-    """Groups that some, but fewer than ``min_group`` students with a score on some dimension are in."""
-    by_dimension = np.array(
-        [
-            np.bincount(of[of >= 0], cells.counts(dimension).sums()[of >= 0], groups)
-            for dimension in study.instrument.dimension_ids
-        ]
-    )
-    some = by_dimension.max(axis=0) > 0
-    return [g for g in range(groups) if some[g] and by_dimension[:, g].min() < study.min_group]
+def small(cells: Cells, of: Codes, groups: int, least: int) -> list[int]:
+    """Groups that some, but fewer than ``least`` students are in."""
+    sizes = np.bincount(of[of >= 0], cells.counts(ALL).sums()[of >= 0], groups)
+    return [g for g in range(groups) if 0 < sizes[g] < least]

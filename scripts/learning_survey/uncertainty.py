@@ -42,6 +42,9 @@ class Estimate:
         """As the three columns of a table."""
         return {name: self.value, f"{name}_ci_low": self.low, f"{name}_ci_high": self.high}
 
+    def without_interval(self) -> Estimate:
+        return Estimate(self.value)
+
 
 @dataclass(frozen=True)
 class Mean(Estimate):

@@ -17,7 +17,7 @@ LEVELS = {
 
 @pytest.fixture(scope="module")
 def made():
-    """30 schools. d1 falls by .3 a stage, d2 does not. K4 has 6 students; K5 has 40, all in one school; 12 have none."""
+    """30 schools. d1 falls by .3 a stage, d2 does not. K4 has 6 students; K5 has 40, in one school; 12 are in none."""
     rng = np.random.default_rng(21)
     school = np.repeat(np.arange(30), 40)
     stage = rng.choice([1, 2, 3], len(school))
