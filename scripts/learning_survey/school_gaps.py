@@ -87,8 +87,10 @@ def gap(
     p = (1 + np.sum(ranges >= observed * (1 - 1e-12))) / (draws + 1)
     true = np.ptp(shrunken.draws(draws, rng)[:, shown], axis=1)
     corrected = shrunken.difference(places[raw.argmax()], places[raw.argmin()], level)
-    estimates = {"chance": _spread(ranges, level), "corrected": corrected, "true_range": _spread(true, level)}
-    row |= {"observed": scale * observed, "p": float(p)}
+    chance = _spread(ranges, level)
+    estimates = {"corrected": corrected, "true_range": _spread(true, level)}
+    row |= {"observed": scale * observed, "p": float(p), "chance": scale * chance.value}
+    row |= {"chance_least": scale * chance.low, "chance_most": scale * chance.high}
     for name, e in estimates.items():
         row |= Estimate(scale * e.value, scale * e.low, scale * e.high).columns(name)
     return row
