@@ -146,6 +146,7 @@ def agreeing() -> dict[str, pd.DataFrame]:
                 **estimate("gap", gaps[d], 8),
                 **estimate("d", effects.get(d, 1.7), 0.3),
                 **estimate("d_total", effects.get(d, 1.7), 0.3),
+                **estimate("d_shrunken", effects.get(d, 1.7) - 0.1, 0.3),
                 "p": 0.001,
                 "p_holm": 0.009,
             }
@@ -158,6 +159,23 @@ def agreeing() -> dict[str, pd.DataFrame]:
             {"dimension": d, "test": t, "p": 0.2, "p_holm": 0.9, "detectable": 1.1}
             for d in dimensions
             for t in ("welch_anova", "kruskal")
+        ],
+        "schools.gaps": [
+            {"dimension": d, "observed": 1.7, "chance": 0.3, "p": 0.0005, **estimate("corrected", 1.6, 0.1)}
+            for d in [*dimensions, "all"]
+        ],
+        "schools.cultures": [
+            {"definition": name, "measure": "share_high", **estimate("ratio", ratio, 0.2)}
+            for name, ratio in (("share_60", 2.0), ("top_tenth", 1.6))
+        ],
+        "inspection.equivalence": [
+            {"dimension": d, "model": m, "bound": 0.5, "verdict": "open"}
+            for d in dimensions
+            for m in ("unadjusted", "phase")
+        ],
+        "inspection.effects": [{"dimension": d, "model": "phase", "p": 0.5} for d in dimensions],
+        "models.tests": [
+            {"dimension": d, "test": t, "method": "cr2", "p": 0.001} for d in dimensions for t in ("group", "gender")
         ],
         "inspection.pairs": [
             {"dimension": d, "rating_a": a, "rating_b": b, "p": 0.4}

@@ -132,9 +132,10 @@ def _ratings(study: Loaded, cells: Cells, processed: Path) -> NDArray[np.int64]:
     """Each school's rating as its position in the plan; -1 where it has none or another."""
     if study.inspection is None:
         return np.full(len(cells.schools), -1)
-    from learning_survey.inspection import read_ratings
+    from learning_survey.inspection import read_schools
 
-    of, known = read_ratings(processed, study.inspection), study.inspection.ratings
+    rated, known = read_schools(processed, study).filter("used"), study.inspection.ratings
+    of = dict(zip(rated["school"], rated["rating"], strict=True))
     return np.array([known.index(of[s]) if of.get(s) in known else -1 for s in cells.schools], dtype=np.int64)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.groups import hedges_j
-from learning_survey.schools import newcombe
+from learning_survey.school_extremes import newcombe
+from learning_survey.school_means import top_tenth
 from learning_survey.uncertainty import t_quantile
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def culture(_: Any, spec: Specification, sample: Sample, world: World) -> Parts:
         strong = ranked & (share >= sample.study.schools.strong_culture.min_share)
     else:
         order = np.argsort(np.where(ranked, -share, np.inf), kind="stable")
-        strong = np.isin(np.arange(len(share)), order[: max(1, round(0.1 * ranked.sum()))]) & ranked
+        strong = np.isin(np.arange(len(share)), order[: top_tenth(int(ranked.sum()))]) & ranked
     share = np.where(ranked, share, 0)
     sides = [_padded(side * x, sample) for side in (strong, ranked & ~strong) for x in (share, np.ones(len(share)))]
     a, n, b, m = (sample.drawn(x) for x in sides)

@@ -21,6 +21,7 @@ from learning_survey.mixed import fit, resampled, why_not
 from learning_survey.mixed_likelihood import Data, independent
 from learning_survey.multiverse_plan import cuts, leasts
 from learning_survey.schools import least_students
+from learning_survey.variance_components import Sums, components
 
 if TYPE_CHECKING:
     from learning_survey.cells import Cells
@@ -223,8 +224,6 @@ class Sample:
 
         Between schools it is the root of the variance component by the ANOVA method (schools.components).
         """
-        from learning_survey.schools import Sums, components
-
         n, s, q = (a.sum(axis=(2, 3)) for a in (self.n, self.s, self.q))
         if standardiser == "total":
             count = n.sum(axis=0)

@@ -9,7 +9,9 @@ rule multiverse:
     output:
         *tables("multiverse"),
     params:
-        settings=settings("multiverse", "key_stages", "gender", "schools", "inspection", "resampling", "min_group"),
+        settings=settings(
+            *("multiverse", "key_stages", "gender", "schools", "inspection", "survey_date", "resampling", "min_group")
+        ),
         lock=LOCK,
     log:
         "logs/{study}/multiverse.log",
