@@ -166,7 +166,7 @@ def agreeing() -> dict[str, pd.DataFrame]:
         ],
         "schools.cultures": [
             {"definition": name, "measure": "share_high", **estimate("ratio", ratio, 0.2)}
-            for name, ratio in (("share_60", 2.0), ("top_tenth", 1.6))
+            for name, ratio in (("share_60", 2.0), ("top_tenth", 1.6), ("nobody", float("nan")))
         ],
         "inspection.equivalence": [
             {"dimension": d, "model": m, "bound": 0.5, "verdict": "open"}

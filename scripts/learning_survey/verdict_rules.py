@@ -59,7 +59,8 @@ class Must(Strict):
 class Cell(Strict):
     """One row's cell of ``column``; of several rows ``pick`` takes the one with the least or greatest, or their sum.
 
-    ``absolute`` compares sizes without their signs, and the value has none.
+    ``absolute`` compares sizes without their signs, and the value has none. ``skip_empty`` leaves out rows without a
+    number, for a table where that says that there is nothing, not that something is withheld.
     """
 
     table: str
@@ -67,6 +68,7 @@ class Cell(Strict):
     column: str
     pick: Literal["least", "greatest", "sum"] | None = None
     absolute: bool = False
+    skip_empty: bool = False
 
 
 class Rows(Strict):

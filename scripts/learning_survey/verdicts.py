@@ -142,7 +142,9 @@ class Evidence:
     def _cell(self, value: Cell, rows: list[Row], source: str) -> Known:
         spec, column = TABLES[value.table].columns, value.column
         unit = spec[column].unit
-        if any(r[column] is None for r in rows):
+        if value.skip_empty:
+            rows = [r for r in rows if r[column] is not None]
+        if not rows or any(r[column] is None for r in rows):
             return Known(lacking=f"A cell of {column} in the table {value.table} is withheld or not computed.")
         if value.pick == "sum":
             return Known(sum(r[column] for r in rows), unit, source=source)
