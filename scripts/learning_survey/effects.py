@@ -2,9 +2,9 @@
 
 **Standardised differences** divide the difference of means by one of three standard deviations inside the groups
 (Hedges 2007, Journal of Educational and Behavioral Statistics 32, 341-370): of students within schools (W), of schools
-(B), and of students at large, s_T² = s_W² + s_B². A unit is a school's students of one group, with n_c students of whom
-N_g are in the unit's group, M units, N students. With SSW_c and SSB_c the sums of squares within unit c and of its mean
-about the group's mean, n_c (m_c - m_g)²,
+(B), and of students at large, s_T² = s_W² + s_B² (s_W² where s_B² comes out below 0; then there is no g over s_B). A
+unit is a school's students of one group: n_c of the group's N_g; there are M units and N students. With SSW_c and SSB_c
+the sums of squares within unit c and of its mean about the group's mean, n_c (m_c - m_g)²,
 
     s_W² = Σ SSW_c / (N - M),    s_B² = (Σ SSB_c - (M - 2) s_W²) / D,    D = Σ_g (N_g - Σ_c n_c² / N_g).
 
@@ -15,15 +15,15 @@ s_B² by
 
     b_c = (SSB_c - s_W² (1 - n_c / N_g) - s_B² (n_c - n_c² / N_g) - (M - 2) w_c) / D,
 
-and d = difference / s by u_c = ± n_c (m_c - m_g) / (N_g s) - d v_c / (2 s²), with v_c what it does to s². Sums of u_c
-over a school's units give the CR1 variance (``uncertainty``), Student's t as ``Sample.freedom``. g = J(h) d, where h =
-2 s⁴ / var(s²) are the degrees of freedom that s² has (Hedges 2007, eq. 19).
+and d = difference / s by u_c = ± n_c (m_c - m_g) / (N_g s) - d v_c / (2 s²), with v_c what it does to s². Their
+CR2 variance is ``Sample.cr2``, Student's t has ``Sample.freedom``. g = J(h) d, where h = 2 s⁴ / var(s²) are the
+degrees of freedom that s² has, as Hedges (2007) has them for his design.
 
 **Probability of superiority**: that a student of the first group scores higher than one of the second, ties half
 (Vargha & Delaney 2000, Journal of Educational and Behavioral Statistics 25, 101-132). Influence by placement values, as
 Obuchowski (1997, Biometrics 53, 567-578) clusters them; interval on the scale of log odds.
 
-**Difference in share high**: in percentage points, first minus second, linearised.
+**Difference in share high**: in percentage points, first minus second. Both have the CR2 variance too.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.bands import is_high
+from learning_survey.bands import EXACT
 from learning_survey.disclosure import rounded
 from learning_survey.group_sample import Groups, Sample
 from learning_survey.groups import clustered_g, hedges_j, noncentral_g, pooled_sd
-from learning_survey.uncertainty import NAN, Codes, Estimate, cluster_variance, t_quantile
+from learning_survey.uncertainty import NAN, Codes, Estimate, t_quantile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def of_pair(sample: Sample, instrument: Instrument, level: float) -> dict[str, f
     """Every measure of the two groups in ``sample``, lower code minus higher, by column."""
     spread = standardised(sample, level)
     superior = superiority(sample, level)
-    difference = share_difference(sample, instrument, level)
+    difference = share_difference(sample, instrument.high_from, level)
     cliff = Estimate(*(2 * value - 1 for value in (superior.value, superior.low, superior.high)))
     ranks = normal_scores_g(superior.value)
     return {
@@ -122,13 +122,13 @@ class Standardised:
 
 @dataclass(frozen=True)
 class Units:
-    """A school's students of one group: students, mean and sum of squares about it, group (0, 1) and cluster."""
+    """A school's students of one group: students, mean, sum of squares about it, group (0, 1); each entry's unit."""
 
     n: Array
     m: Array
     ssw: Array
     group: Codes
-    cluster: Codes
+    at: Codes
 
     @classmethod
     def of(cls, sample: Sample) -> Units:
@@ -137,7 +137,7 @@ class Units:
         n = np.bincount(at, sample.weight)
         m = np.bincount(at, sample.weight * sample.x) / n
         ssw = np.bincount(at, sample.weight * (sample.x - m[at]) ** 2)
-        return cls(n, m, ssw, *np.divmod(key, sample.cluster.max() + 1))
+        return cls(n, m, ssw, key // (sample.cluster.max() + 1), at)
 
     @property
     def of_group(self) -> Array:
@@ -174,11 +174,12 @@ def standardised(sample: Sample, level: float) -> Standardised:
         s = float(np.sqrt(square))
         d = (means[0] - means[1]) / s
         influence = np.column_stack([moved / s - d * v / (2 * square), v]) / n[:, None]
-        variance, _ = cluster_variance(influence, units.cluster, 2, n)
+        variance = sample.cr2(influence[units.at])
         half, j = critical * np.sqrt(variance[0, 0]), hedges_j(2 * square**2 / variance[1, 1])
         return Estimate(float(j * d), float(j * (d - half)), float(j * (d + half))), s
 
-    found = [over(*which) for which in ((within + between, w + b), (within, w), (between, b))]
+    total = (within + between, w + b) if between > 0 else (within, w)
+    found = [over(*which) for which in (total, (within, w), (between, b))]
     return Standardised(*(estimate for estimate, _ in found), *(s for _, s in found))
 
 
@@ -205,23 +206,24 @@ def superiority(sample: Sample, level: float) -> Estimate:
     freedom = sample.freedom()
     if freedom < 1 or not 0 < p < 1:
         return Estimate(p)
-    variance, _ = sample.variance(influence[:, None], parameters=2)
-    half = t_quantile(freedom, level) * float(np.sqrt(variance[0, 0])) / (p * (1 - p))
+    half = t_quantile(freedom, level) * float(np.sqrt(sample.cr2(influence[:, None])[0, 0])) / (p * (1 - p))
     centre = np.log(p / (1 - p))
     return Estimate(p, *(float(1 / (1 + np.exp(-limit))) for limit in (centre - half, centre + half)))
 
 
-def share_difference(sample: Sample, instrument: Instrument, level: float) -> Estimate:
-    """Share high of the first group minus that of the second. No interval where neither group varies."""
-    high, first = is_high(sample.x, instrument), sample.group == sample.group.min()
+def share_difference(sample: Sample, cut: float, level: float) -> Estimate:
+    """Share of the first group that scores ``cut`` or more, minus that of the second.
+
+    No interval where neither group varies in that.
+    """
+    high, first = (sample.x >= cut - EXACT).astype(float), sample.group == sample.group.min()
     p, q = (float(np.average(high[keep], weights=sample.weight[keep])) for keep in (first, ~first))
     n, m = (float(sample.weight[keep].sum()) for keep in (first, ~first))
     influence = np.where(first, (high - p) / n, -(high - q) / m)
-    freedom = sample.freedom()
-    variance, _ = sample.variance(influence[:, None], parameters=2)
-    if freedom < 1 or not variance[0, 0] > 0:
+    freedom, variance = sample.freedom(), float(sample.cr2(influence[:, None])[0, 0])
+    if freedom < 1 or not variance > 0:
         return Estimate(p - q)
-    half = t_quantile(freedom, level) * float(np.sqrt(variance[0, 0]))
+    half = t_quantile(freedom, level) * float(np.sqrt(variance))
     return Estimate(p - q, max(p - q - half, -1.0), min(p - q + half, 1.0))
 
 

@@ -123,6 +123,27 @@ class Sample:
         """CR1 variance of estimates from the influence of a student of each entry, and the number of clusters."""
         return cluster_variance(influence, None if self.alone else self.cluster, parameters, self.weight)
 
+    def cr2(self, influence: Array) -> Array:
+        """CR2 variance (k × k) of estimates made of group means, from the influence of a student of each entry (k).
+
+        What a school's students of one group do, of whom there are n_c among the group's N_g, is divided by
+        √(1 - n_c / N_g), its leverage, before it is added up by school: Bell & McCaffrey (2002, Survey Methodology 28,
+        169-181) for a regression on the groups' dummies. Not finite for a group that sits in one school.
+        """
+        size = np.bincount(self.group, self.weight)[self.group]
+        if self.alone:
+            scaled = influence * np.sqrt(self.weight / (1 - 1 / size))[:, None]
+            return scaled.T @ scaled
+        clusters = int(self.cluster.max()) + 1
+        unit, at = np.unique(self.group * clusters + self.cluster, return_inverse=True)
+        first = np.zeros(len(unit), dtype=np.int64)
+        first[at] = np.arange(len(at))
+        leverage = np.bincount(at, self.weight) / size[first]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sums = np.stack([np.bincount(at, self.weight * u) for u in influence.T]) / np.sqrt(1 - leverage)
+        of_school = np.stack([np.bincount(unit % clusters, row) for row in sums])
+        return of_school @ of_school.T
+
 
 def varied(x: Array) -> bool:
     """Whether the values differ."""

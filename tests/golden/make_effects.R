@@ -1,7 +1,7 @@
 # Makes effects.json from ../data: run in tests/golden as `Rscript make_effects.R`.
 # Effects of bfi's scales (effectsize), effects of two groups of schools in a balanced part of High School and Beyond
-# (variance components by lme4, variances by Hedges 2007), and what order-restricted tests need (mvtnorm, isoreg).
-suppressPackageStartupMessages({library(effectsize); library(lme4); library(mvtnorm); library(jsonlite)})
+# (variance components by lme4, variances by Hedges 2007), CR2 (clubSandwich), and what order-restricted tests need (mvtnorm, isoreg).
+suppressPackageStartupMessages({library(effectsize); library(lme4); library(mvtnorm); library(clubSandwich); library(jsonlite)})
 
 bfi <- read.csv("../data/bfi.csv")
 scales <- list(agree = c("-A1", "A2", "A3", "A4", "A5"), neuroticism = c("N1", "N2", "N3", "N4", "N5"))
@@ -48,6 +48,11 @@ pooled <- sqrt(sum(tapply(h$mAch, h$kind, function(x) sum((x - mean(x))^2))) / (
 hedges <- list(n = n, schools = as.list(m), components = v, difference = delta, d = as.list(d),
   variance = as.list(variance), d_total_from_pooled = delta / pooled * sqrt(1 - 2 * (n - 1) * rho / (N - 2)))
 
+# Two groups that cross schools: every third student, and the others.
+every <- read.csv("../data/multilevel/hsb82.csv")
+every$third <- factor(ifelse(seq_len(nrow(every)) %% 3 == 0, "a", "b"))
+cr2 <- unclass(vcovCR(lm(mAch ~ 0 + third, every), cluster = every$school, type = "CR2"))
+
 # Level probabilities of the chi-bar-square distribution: Kudo (1963), faces of the orthant by mvtnorm.
 orthant <- function(R) if (nrow(R) == 0) 1 else if (nrow(R) == 1) .5 else
   pmvnorm(rep(0, nrow(R)), rep(Inf, nrow(R)), sigma = R, algorithm = Miwa(steps = 4096))[1]
@@ -76,6 +81,6 @@ falls <- -isoreg(rep(seq_along(y), w), -rep(y, w))$yf
 isotonic <- list(mean = y, weight = w, falls = tapply(falls, rep(seq_along(y), w), mean))
 
 writeLines(toJSON(list(
-  meta = list(R = R.version.string, packages = sapply(c("effectsize", "lme4", "mvtnorm", "jsonlite"), function(p) as.character(packageVersion(p)))),
-  bfi = effects, hedges_2007 = hedges, cones = cones, isotonic = isotonic),
+  meta = list(R = R.version.string, packages = sapply(c("effectsize", "lme4", "mvtnorm", "clubSandwich", "jsonlite"), function(p) as.character(packageVersion(p)))),
+  bfi = effects, hedges_2007 = hedges, cr2 = matrix(as.numeric(cr2), 2), cones = cones, isotonic = isotonic),
   digits = NA, auto_unbox = TRUE, pretty = TRUE), "effects.json")

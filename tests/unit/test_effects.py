@@ -83,6 +83,20 @@ def test_intervals_of_groups_of_schools_are_near_hedges_where_his_design_holds(b
     assert 0.95 < se["between"] / np.sqrt(golden["between"]) < 1.25
 
 
+def test_cr2_of_group_means_is_that_of_club_sandwich():
+    data = pd.read_csv(ROOT / "tests/data/multilevel/hsb82.csv")
+    group = (np.arange(1, len(data) + 1) % 3 != 0).astype(int)
+    school = data["school"].rank(method="dense").to_numpy().astype(int) - 1
+    sample = Sample(data["mAch"].to_numpy(), group, school)
+    means, sizes = (np.array([of(g) for g in (0, 1)]) for of in (sample.mean, sample.size))
+    influence = np.where(group[:, None] == [0, 1], (sample.x[:, None] - means) / sizes, 0)
+    np.testing.assert_allclose(sample.cr2(influence), GOLDEN["cr2"], rtol=1e-9)
+    alone = Sample(sample.x, group, school, alone=True).cr2(influence)
+    np.testing.assert_allclose(
+        np.diag(alone), [sample.squares(g) / n / (n - 1) for g, n in enumerate(sizes)], rtol=1e-9
+    )
+
+
 def half_width(e: Estimate) -> float:
     return (e.high - e.low) / 2
 
