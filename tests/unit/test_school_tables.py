@@ -47,7 +47,9 @@ def test_every_definition_has_one_row_with_both_ratios(tmp_path):
 
     text = cultures(source(tmp_path, schools__cultures=edit))
     rows = [line for line in text.splitlines() if "_" in line and line.startswith("|")]
-    assert len(rows) == 2 and all(n in rows[0] for n in ("1.83", "1.23")) and all(n in rows[1] for n in ("1.55", "1.15"))
+    assert (
+        len(rows) == 2 and all(n in rows[0] for n in ("1.83", "1.23")) and all(n in rows[1] for n in ("1.55", "1.15"))
+    )
 
 
 def test_ratings_have_each_model_s_difference_and_a_verdict(tmp_path):
