@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.errors import SurveyError
-from learning_survey.groups import Sample, games_howell_p, hedges_g, varied, welch_anova
+from learning_survey.group_sample import Sample, varied
+from learning_survey.groups import games_howell_p, hedges_g, welch_anova
 from learning_survey.schools import top_and_bottom
 from learning_survey.uncertainty import NAN, Codes, Estimate, holm, mean
 
