@@ -40,6 +40,11 @@ local function without_lists(blocks)
   return flat
 end
 
+-- Keeps two boxes apart, which Word would join, and text from the table above it.
+local function gap()
+  return pandoc.Div(pandoc.Para { pandoc.Str '\u{200b}' }, pandoc.Attr('', {}, { ['custom-style'] = 'Box Gap' }))
+end
+
 local function div(element)
   local box = box_of(element)
   if not box then return nil end
@@ -52,8 +57,7 @@ local function div(element)
     element.attributes['custom-style'] = BOXES[box]
     if not FRAMED[box] then return element end
     element.content = without_lists(element.content)
-    local gap = pandoc.Para { pandoc.Str '\u{200b}' } -- keeps two boxes apart: Word joins paragraphs of one style
-    return { element, pandoc.Div(gap, pandoc.Attr('', {}, { ['custom-style'] = 'Box Gap' })) }
+    return { element, gap() }
   end
 end
 
@@ -118,7 +122,7 @@ local function table_fitted(element)
     columns:insert { column[1] == 'AlignDefault' and 'AlignLeft' or column[1], width }
   end
   element.colspecs = columns
-  return element
+  return is('docx') and { element, gap() } or element
 end
 
 local function as_blocks(value)

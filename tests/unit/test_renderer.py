@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zipfile
 from html.parser import HTMLParser
@@ -103,6 +104,12 @@ def glyphs(svg: str) -> list[str]:
 
 
 # ---------------------------------------------------------------- the three formats
+
+
+def test_in_word_text_keeps_its_distance_from_the_table_above(made):
+    body = list(word(made).find(f"{W}body"))
+    after = [b.find(f"{W}pPr/{W}pStyle") for a, b in itertools.pairwise(body) if a.tag == f"{W}tbl"]
+    assert after and all(style is not None and style.get(f"{W}val") == "BoxGap" for style in after)
 
 
 def test_three_files_and_nothing_else(made):
