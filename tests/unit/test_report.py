@@ -355,7 +355,7 @@ def test_cleaning_and_missing_answers_are_in_the_tables(phase_one, bfi):
     treatments = TABLES["missing_treatments"](source)
     assert len(treatments.splitlines()) == 2 + len(source.dimensions) + 1 + 2
     groups = TABLES["missing_groups"](source_of(*bfi)).splitlines()
-    assert sum(line.startswith("| Education") for line in groups) == 1 and any("women" in line for line in groups)
+    assert sum(line.startswith("| Education") for line in groups) == 1 and any("Women" in line for line in groups)
 
 
 def test_a_bound_is_rounded_up_and_a_word_that_is_known_makes_no_table(tmp_path):
