@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,7 @@ def _bootstrap(model: Fit, draws: int, seed: int) -> Method | None:
     count = int(part.max()) + 1
     if count < bootstrap.FEWEST:
         return None
-    weights = bootstrap.resamples(count, draws, np.random.default_rng(seed))
+    weights = _resamples(count, draws, seed)
     drawn = resampled(model, weights, part)
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     if len(drawn) < max(2, 0.9 * len(weights)):
@@ -152,6 +153,12 @@ def _bootstrap(model: Fit, draws: int, seed: int) -> Method | None:
         return (count - q) / (q * (count - 1)) * wald, q, count - q
 
     return Method(model.beta, covariance, lambda contrasts: np.full(len(np.atleast_2d(contrasts)), count - 1.0), f_test)
+
+
+@lru_cache(maxsize=2)
+def _resamples(count: int, draws: int, seed: int) -> Array:
+    """The same for all dimensions."""
+    return bootstrap.resamples(count, draws, np.random.default_rng(seed))
 
 
 # ---------------------------------------------------------------- tables
