@@ -5,7 +5,7 @@
 The numbers are drawn, not computed, but they hang together: limits lie around estimates, shares add to one.
 """
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -184,7 +184,13 @@ def _key_stages(study, rng, level):
                 | _about("mean", _score(study, share) - fall, 0.07)
                 | _about("share_high", 0.5, 0.02)
             )
-    return {"key_stages.means": rows}
+    steps = [
+        {"dimension": d, "group_a": a.id, "group_b": b.id, "largest": 0.9 if i == 0 else 0.05}
+        | _about("step", -0.1 - 0.15 * (a.stage != b.stage) + rng.normal(0, 0.02), 0.05)
+        for d in [*level, "all"]
+        for i, (a, b) in enumerate(pairwise(levels))
+    ]
+    return {"key_stages.means": rows, "key_stages.steps": steps}
 
 
 def _gender(study, rng):

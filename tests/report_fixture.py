@@ -14,7 +14,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,12 @@ def make_results(
 
 def _figures(study: Loaded) -> list[str]:
     names = ["flow", "share_high", "items", "loadings"]
-    for stage, own in (("key_stages", []), ("gender", []), ("schools", ["extremes"]), ("inspection", [])):
+    for stage, own in (
+        ("key_stages", ["key_stage_steps"]),
+        ("gender", []),
+        ("schools", ["extremes"]),
+        ("inspection", []),
+    ):
         names += [stage, *own] if stage in study.stages else []
     return names
 
@@ -186,7 +191,16 @@ def _group_keys(stage: str, dims: list[str], groups: list[str]) -> dict[str, lis
         f"{stage}.means": list(product(dims, groups)),
         f"{stage}.tests": list(product(dims, ("welch_anova", "clustered_wald", "trend_naive", "trend_clustered"))),
         f"{stage}.pairs": [(d, a, b) for d in dims for a, b in combinations(groups, 2)],
-    }
+        f"{stage}.effects": [(d, a, b) for d in dims for a, b in combinations(groups, 2)],
+    } | (
+        {"gender.range": [("smallest",), ("largest",)]}
+        if stage == "gender"
+        else {
+            "key_stages.order": list(product(dims, ("falls", "rises"))),
+            "key_stages.isotonic": list(product(dims, groups)),
+            "key_stages.steps": [(d, a, b) for d in [*dims, "all"] for a, b in pairwise(groups)],
+        }
+    )
 
 
 def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
@@ -201,18 +215,25 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
             continue
         if about.unit in ("id", "text"):
             row[column] = {
-                "dimension": next((x.dimension for x in i.items if x.id in key), None),
+                "dimension": next((x.dimension for x in i.items if x.id in key), i.dimension_ids[0]),
+                "group_a": study.gender and study.gender.categories[0].id,
+                "group_b": study.gender and study.gender.categories[-1].id,
                 "wording": words.get(key[0]),
                 "text": "1,234",
                 "action": "drop" if name == "clean.careless" else "drop_row",
                 "rating": "Good",
                 "outcome": "partial",
                 "why": "items work differently",
+                "ordinal_check": "agrees",
+                "includes": None,
+                "merged_with": None,
                 "school": "S01",
                 "top_school": "S01",
                 "bottom_school": "S04",
                 "factor_label": next((f.label for f in i.factors if f.id == key[-1]), f"Factor {str(key[-1])[1:]}"),
             }.get(column, words.get(key[-1], words.get(key[0], str(key[-1]))))
+        elif column == "rounded_to":
+            row[column] = None
         elif about.unit == "flag":
             row[column] = key[0] in i.reversed_ids if column == "reversed" else position % 2 == 0
         elif column in ("rank", "group_order", "band_order"):

@@ -329,6 +329,19 @@ class Gender(Strict):
 
     label: str = "Gender"
     categories: list[Category] = Field(min_length=2)
+    small: Literal["withhold", "merge"] = Field(
+        default="withhold", description="what becomes of categories of fewer than min_group students in comparisons"
+    )
+    merge_into: Identifier | None = Field(default=None, description="the category that small ones are counted with")
+
+    @model_validator(mode="after")
+    def _mergeable(self) -> Gender:
+        if (self.small == "merge") != (self.merge_into is not None):
+            raise ValueError("'small: merge' and 'merge_into' go together")
+        known = [category.id for category in self.categories]
+        if self.merge_into is not None and self.merge_into not in known:
+            raise ValueError(f"merge_into: unknown category '{self.merge_into}'. {nearest(self.merge_into, known)}")
+        return self
 
 
 class Ages(Strict):
@@ -489,6 +502,7 @@ class Study(Strict):
     report: Identifier
     source: str = ""
     survey_date: date | None = None
+    longitudinal: bool = Field(default=False, description="the groups of key_stages are the same students, asked again")
     draft: bool = Field(default=False, description="drafted from exports; a person must confirm it before it runs")
     confirm: list[str] = Field(default=[], description="what a person must confirm in a draft")
     exports: Exports

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning_survey import flow_figure, plots, style, tables
+from learning_survey import flow_figure, plots, steps_figure, style, tables
 from learning_survey.errors import SurveyError
 from learning_survey.shown import (
     Shown,
@@ -47,6 +47,7 @@ FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "items": ("describe", ("describe.items", "describe.item_distribution")),
     "loadings": ("factors", ("factors.loadings",)),
     "key_stages": ("key_stages", ("key_stages.means",)),
+    "key_stage_steps": ("key_stages", ("key_stages.steps",)),
     "gender": ("gender", ("gender.pairs",)),
     "schools": ("schools", ("schools.means",)),
     "extremes": ("schools", ("schools.extremes",)),
@@ -389,6 +390,7 @@ WORDS: dict[str, Callable[[Shown], tuple[str, str]]] = {
     "items": items,
     "loadings": loadings,
     "key_stages": key_stages,
+    "key_stage_steps": steps_figure.words,
     "gender": gender,
     "schools": schools,
     "extremes": extremes,

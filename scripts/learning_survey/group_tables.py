@@ -38,7 +38,7 @@ def key_stages(s: Source) -> str | None:
     header = ["Dimension", *(escaped(level.label) for level in levels), "Change per step (interval)"]
     caption = (
         f"Mean scores by group. The change per step is a linear trend in standard deviations of all {s.people}."
-        f" {interval_note(s)}{mark_note(s, 'group')}"
+        f" {interval_note(s)}{small_note(s, table)}{mark_note(s, 'group')}"
     )
     return pipe(header, "l" + "r" * (len(levels) + 1), rows, caption, "key-stages")
 
@@ -72,9 +72,17 @@ def gender(s: Source) -> str | None:
     ]
     caption = (
         f"Differences between groups as Hedges' *g*; above zero, the first group scores higher. {interval_note(s)}"
-        f"{mark_note(s, 'gender')}"
+        f"{small_note(s, 'gender.means')}{mark_note(s, 'gender')}"
     )
     return pipe(header, "l" + "r" * (len(groups) + len(pairs)), rows, caption, "gender")
+
+
+def small_note(s: Source, table: str) -> str:
+    """The sentences of a caption about groups that are counted with another, and about rounding."""
+    merged = {r["group_label"]: r["merged_with"] for r in s.rows(table) if r["merged_with"]}
+    notes = [f" {escaped(label)}: few, and counted with {escaped(into)}." for label, into in merged.items()]
+    rounded = any(r["rounded_to"] for r in s.rows(table))
+    return "".join(notes) + " Rounded, to protect a small group." * rounded
 
 
 def schools(s: Source) -> str | None:

@@ -26,6 +26,7 @@ from learning_survey.shown import (
     signed,
     stage_steps,
 )
+from learning_survey.steps_figure import draw as key_stage_steps  # noqa: F401
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -103,6 +103,7 @@ def about(study: Loaded, scorecard: list[Row], tables: set[str]) -> dict[str, An
         "synthetic": study.synthetic,
         "banner": BANNER if study.synthetic else "",
         "has-published": bool(scorecard),
+        "longitudinal": study.longitudinal,
         "stages": {hyphened(stage): stage in study.stages for stage in STAGES},
         "has": {
             "schools": study.columns.school is not None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from learning_survey.effect_tables import gender_effects, key_stage_effects
 from learning_survey.factor_tables import general_factor, item_loadings, loadings, phi, retention
 from learning_survey.group_tables import extremes, gender, inspection, key_stages, schools
 from learning_survey.markdown import Source
@@ -60,7 +61,9 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         phi,
         general_factor,
         key_stages,
+        key_stage_effects,
         gender,
+        gender_effects,
         schools,
         extremes,
         inspection,

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from learning_survey import group_summary
 from learning_survey.published_tables import rotation_label
 from learning_survey.schemas import TABLES
 from learning_survey.summary_models import models
@@ -104,8 +105,8 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
         "reliability": _reliability,
         "factors": _factors,
         "confirmatory": _confirmatory,
-        "key_stages": _key_stages,
-        "gender": _gender,
+        "key_stages": group_summary.key_stages,
+        "gender": group_summary.gender,
         "schools": _schools,
         "inspection": _inspection,
         "models": models,
@@ -256,48 +257,6 @@ def _items_together(s: Summary) -> None:
 
 def _solution(s: Summary, table: str, solution: str) -> list[Row]:
     return [r for r in s.tables[table] if r["solution"] == solution]
-
-
-def _key_stages(s: Summary) -> None:
-    levels = list(s.groups)[: len(s.study.key_stages.levels)] if s.study.key_stages else []
-    if not levels:
-        return
-    first, last = levels[0], levels[-1]
-    s.say("key_stages.first", "key_stages.means", s.groups[first])
-    s.say("key_stages.last", "key_stages.means", s.groups[last])
-    trends = [r for r in s.tables["key_stages.tests"] if r["test"] == "trend_clustered" and r["slope"] is not None]
-    s.count("key_stages.total", "key_stages.tests", len(trends))
-    s.count("key_stages.falls", "key_stages.tests", sum((r["slope_ci_high"] or 0) < 0 for r in trends))
-    s.count("key_stages.rises", "key_stages.tests", sum((r["slope_ci_low"] or 0) > 0 for r in trends))
-    unclear = sum((r["slope_ci_low"] or 0) <= 0 <= (r["slope_ci_high"] or 0) for r in trends)
-    s.count("key_stages.unclear", "key_stages.tests", unclear)
-    s.extremes("key_stages.trend", "key_stages.tests", "slope", rows=trends)
-    pairs = [r for r in s.tables["key_stages.pairs"] if r["hedges_g"] is not None]
-    s.extremes(
-        "key_stages.whole",
-        "key_stages.pairs",
-        "hedges_g",
-        ("smallest", "largest"),
-        rows=[r for r in pairs if {r["group_a"], r["group_b"]} == {first, last}],
-        by=abs,
-    )
-    steps = [r for r in pairs if r["adjacent"]]
-    s.extremes("key_stages.step", "key_stages.pairs", "hedges_g", ("smallest", "largest"), rows=steps, by=abs)
-    most = Counter()
-    for dimension in {r["dimension"] for r in steps}:
-        step = max((r for r in steps if r["dimension"] == dimension), key=lambda r: abs(r["hedges_g"]))
-        most[(step["group_a"], step["group_b"])] += 1
-    (a, b), number = max(most.items(), key=lambda kv: (kv[1], kv[0]), default=((NOTHING, NOTHING), 0))
-    s.say("key_stages.common_step.from", "key_stages.pairs", s.groups.get(a, a))
-    s.say("key_stages.common_step.to", "key_stages.pairs", s.groups.get(b, b))
-    s.count("key_stages.common_step.dimensions", "key_stages.pairs", number)
-
-
-def _gender(s: Summary) -> None:
-    pairs = [r for r in s.tables["gender.pairs"] if r["hedges_g"] is not None]
-    s.extremes("gender.effect", "gender.pairs", "hedges_g", ("smallest", "largest"), rows=pairs, by=abs)
-    s.count("gender.pairs", "gender.pairs", len(pairs))
-    s.count("gender.different", "gender.pairs", sum(_below(r["p_holm"]) for r in pairs))
 
 
 def _schools(s: Summary) -> None:

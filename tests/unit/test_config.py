@@ -97,6 +97,12 @@ def test_a_wrong_key_or_value_is_named_with_its_file_and_place(survey, keys, pla
     [
         ({"columns": {"age": None}}, "key_stages from age need columns.age"),
         ({"columns": {"gender": None}}, "gender needs columns.gender"),
+        ({"gender": {"small": "merge"}}, "'small: merge' and 'merge_into' go together"),
+        ({"gender": {"merge_into": "girls"}}, "'small: merge' and 'merge_into' go together"),
+        (
+            {"gender": {"small": "merge", "merge_into": "gils"}},
+            "merge_into: unknown category 'gils'. Did you mean 'girls'",
+        ),
         ({"columns": {"school": None}}, "schools need columns.school"),
         ({"register": {"rating": None}, "inspection": {"ratings": ["a", "b"]}}, None),
         ({"register": None}, "inspection needs a register with a rating column"),
