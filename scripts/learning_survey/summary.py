@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from learning_survey import group_summary
+from learning_survey.model_summary import models
 from learning_survey.published_tables import rotation_label
 from learning_survey.schemas import TABLES
-from learning_survey.summary_models import models
 from learning_survey.values import NOTHING, Row, Tables, Values, joined, plain, row_values, text_of
 
 if TYPE_CHECKING:
