@@ -87,6 +87,7 @@ def frames(study: Loaded, *, seed: int = 1, n_schools: int = 30) -> dict[str, pd
         made |= _gender(study, rng)
     if study.schools:
         made |= _schools(study, rng, level, n_schools) | _extremes(study, rng, published)
+        made |= _gaps(study, np.random.default_rng([seed, 1]))
     if study.inspection:
         made |= _inspection(study, rng, level)
     return {name: _complete(name, rows) for name, rows in made.items()}
@@ -209,7 +210,9 @@ def _schools(study, rng, level, n_schools):
     everything = {**level, "all": np.mean(list(level.values()))}
     rows = [
         {"dimension": d, "school": school, "n": 100, "mean": _score(study, share) + effect, "rank": 1}
-        | _about("shrunken", _score(study, share) + 0.9 * effect, rng.uniform(0.05, 0.25))
+        | _about("shrunken", _score(study, share) + 0.9 * effect, (half := rng.uniform(0.05, 0.25)))
+        | {"compare_low": _score(study, share) + 0.9 * effect - 0.7 * half}
+        | {"compare_high": _score(study, share) + 0.9 * effect + 0.7 * half}
         for d, share in everything.items()
         for school, effect in effects
     ]
@@ -228,6 +231,20 @@ def _extremes(study, rng, published):
             | _about("d", effect, 0.2)
         )
     return {"schools.extremes": rows}
+
+
+def _gaps(study, rng):
+    made = {}
+    for name, scale in (("schools.gaps", 1.0), ("schools.gaps_high", 40.0)):
+        dimensions = [*study.instrument.dimension_ids, *(["all"] if name == "schools.gaps" else [])]
+        made[name] = [
+            {"dimension": d, "n_schools": 80, "observed": scale * seen, "p": 0.001, "other_half": scale * 0.95 * seen}
+            | {"chance": 0.28 * scale, "chance_least": 0.2 * scale, "chance_most": 0.36 * scale}
+            | _about("corrected", 0.97 * scale * seen, 0.1 * scale)
+            for d in dimensions
+            if (seen := rng.uniform(1.2, 2.1))
+        ]
+    return made
 
 
 def _inspection(study, rng, level):

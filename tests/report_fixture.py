@@ -71,7 +71,7 @@ def _figures(study: Loaded) -> list[str]:
     for stage, own in (
         ("key_stages", ["key_stage_steps"]),
         ("gender", []),
-        ("schools", ["extremes"]),
+        ("schools", ["extremes", "gaps"]),
         ("inspection", []),
     ):
         names += [stage, *own] if stage in study.stages else []
@@ -148,16 +148,9 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
     if study.gender:
         keys |= _group_keys("gender", dims, [x.id for x in study.gender.categories])
     if study.schools:
-        keys["schools.variance"] = [(d,) for d in dims]
-        keys["schools.means"] = list(product([*dims, "all"], schools))
-        keys["schools.extremes"] = [(d,) for d in dims]
-        keys["schools.strong_culture"] = [("share_high",)]
+        keys |= _school_keys(dims, schools)
     if study.inspection:
-        ratings = study.inspection.ratings
-        keys["inspection.means"] = list(product(dims, ratings))
-        keys["inspection.tests"] = list(product(dims, ("welch_anova", "kruskal")))
-        keys["inspection.pairs"] = [(d, a, b) for d in dims for a, b in combinations(ratings, 2)]
-        keys["inspection.extremes"] = [("highest",), ("lowest",)]
+        keys |= _inspection_keys(dims, study.inspection.ratings)
     if "models" in study.stages:
         keys |= _model_keys(study, dims)
     if study.published:
@@ -168,6 +161,32 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
         keys["published.effects"] = [(d,) for d in dims]
         keys["published.percentages"] = [(f"high.{d}",) for d in dims]
     return {name: [_row(study, name, key, n) for n, key in enumerate(rows)] for name, rows in keys.items()}
+
+
+def _school_keys(dims: list[str], schools: list[str]) -> dict[str, list[tuple]]:
+    return {
+        "schools.variance": [(d,) for d in dims],
+        "schools.means": list(product([*dims, "all"], schools)),
+        "schools.extremes": [(d,) for d in dims],
+        "schools.gaps": [(d,) for d in [*dims, "all"]],
+        "schools.gaps_high": [(d,) for d in dims],
+        "schools.cultures": list(product(("share_60", "top_tenth"), ("share_high", "mean"))),
+        "schools.strong_culture": [("share_high",)],
+    }
+
+
+def _inspection_keys(dims: list[str], ratings: list[str]) -> dict[str, list[tuple]]:
+    return {
+        "inspection.means": list(product(dims, ratings)),
+        "inspection.tests": list(product(dims, ("welch_anova", "kruskal"))),
+        "inspection.pairs": [(d, a, b) for d in dims for a, b in combinations(ratings, 2)],
+        "inspection.extremes": [("highest",), ("lowest",)],
+        "inspection.frameworks": [("four_grades",), ("undated",)],
+        "inspection.effects": list(product(dims, ("unadjusted", "phase", "weighted", "mixed"))),
+        "inspection.equivalence": list(product(dims, ("unadjusted", "phase"))),
+        "inspection.power": [(0.3,), (0.5,)],
+        "inspection.contrast": [("unadjusted",), ("phase",)],
+    }
 
 
 def _model_keys(study: Loaded, dims: list[str]) -> dict[str, list[tuple]]:
@@ -228,6 +247,7 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
                 "includes": None,
                 "merged_with": None,
                 "school": "S01",
+                "verdict": "open",
                 "top_school": "S01",
                 "bottom_school": "S04",
                 "factor_label": next((f.label for f in i.factors if f.id == key[-1]), f"Factor {str(key[-1])[1:]}"),

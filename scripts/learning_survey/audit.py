@@ -49,6 +49,10 @@ def _analysis(stage: str, *more: str) -> Step:
     return Step(("{p}/scores.parquet", "{p}/moments.npz", *more), (f"{{r}}/tables/{stage}/*.csv",))
 
 
+def _comparison(stage: str, *more: str) -> Step:
+    return Step(("{p}/cells.parquet", *more), (f"{{r}}/tables/{stage}/*.csv",))
+
+
 _BY_GROUP = ("{p}/moments_group.npz", "{p}/moments_gender.npz")
 _PUBLISHED = ("config/published/{published}.csv", "config/published/{published}.yaml")
 _TABLES = "{r}/tables/*.csv"
@@ -72,11 +76,11 @@ STEPS = {
     "factors": _analysis("factors", "{p}/pairs.npz", _PUBLISHED[0]),
     "confirmatory": _analysis("confirmatory"),
     "invariance": _analysis("invariance"),
-    "key_stages": _analysis("key_stages"),
-    "gender": _analysis("gender"),
-    "schools": _analysis("schools"),
-    "inspection": _analysis("inspection", "{p}/schools.parquet"),
-    "models": Step(("{p}/cells.parquet", "{p}/schools.parquet"), ("{r}/tables/models/*.csv",)),
+    "key_stages": _comparison("key_stages"),
+    "gender": _comparison("gender"),
+    "schools": _comparison("schools"),
+    "inspection": _comparison("inspection", "{p}/schools.parquet"),
+    "models": _comparison("models", "{p}/schools.parquet"),
     "published": Step(_PUBLISHED, ("{r}/tables/published/*.csv",)),
     "figures": Step((_TABLES, _PUBLISHED[0]), ("{r}/figures/*",)),
     "values": Step((_TABLES,), ("{r}/values.json",)),

@@ -286,6 +286,9 @@ class Register(Strict):
     phase: str | None = "phase"
     country: str | None = "country"
     rating: str | None = "ofsted_rating"
+    rating_date: str | None = Field(
+        default=None, description="date of the rating, as 2019-11-05 or 05/11/2019; see inspection.frameworks"
+    )
 
 
 class Level(Strict):
@@ -469,15 +472,58 @@ class SchoolPlan(Strict):
     standardiser: Literal["total", "pooled_within"] = "total"
     min_students: int = 20
     strong_culture: StrongCulture | None = None
+    culture_shares: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default=[0.5, 0.55, 0.6, 0.65, 0.7], description="other values of min_share that schools.cultures tries"
+    )
+
+
+class Framework(Strict):
+    """How schools were rated from a date on: ``overall`` says whether a school got one grade for everything."""
+
+    id: Identifier
+    label: str
+    start: date | None = Field(default=None, alias="from", description="first day; none for the earliest framework")
+    overall: bool = True
+
+
+# Overall grades of state schools in England ended on 2 September 2024; report cards began on 10 November 2025.
+OFSTED = [
+    Framework(id="four_grades", label="One of four grades overall"),
+    Framework(id="no_overall", label="Grades without an overall one", **{"from": date(2024, 9, 2)}, overall=False),
+    Framework(id="report_card", label="Report card", **{"from": date(2025, 11, 10)}, overall=False),
+]
 
 
 class InspectionPlan(Strict):
-    """Rating groups, best first, and the pair that the report compares."""
+    """Rating groups, best first, and the pair that the report compares.
+
+    A rating given under a framework without an overall grade is in no comparison (register.rating_date tells which).
+    """
 
     label: str = "Ofsted rating"
     ratings: list[str] = Field(min_length=2)
     higher: str | None = None
     lower: str | None = None
+    frameworks: list[Framework] = Field(default=OFSTED, min_length=1, description="from the earliest to the latest")
+    after_survey: Literal["keep", "exclude"] = Field(
+        default="keep", description="ratings given after survey_date: counted and kept, or counted and left out"
+    )
+    equivalence: float = Field(
+        default=0.5,
+        gt=0,
+        description="a difference smaller than this, in standard deviations between schools, counts as none",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> InspectionPlan:
+        starts = [framework.start for framework in self.frameworks]
+        if starts[0] is not None or None in starts[1:] or starts[1:] != sorted(set(starts[1:])):
+            raise ValueError("frameworks: the first has no 'from', each other one a later date than the one before")
+        return self
+
+    def framework_on(self, day: date) -> Framework:
+        """The framework of a rating given on a day."""
+        return [f for f in self.frameworks if f.start is None or f.start <= day][-1]
 
 
 class Resampling(Strict):

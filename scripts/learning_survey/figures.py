@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning_survey import flow_figure, plots, steps_figure, style, tables
+from learning_survey import flow_figure, gaps_figure, plots, steps_figure, style, tables
 from learning_survey.errors import SurveyError
 from learning_survey.shown import (
     Shown,
@@ -51,6 +51,7 @@ FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "gender": ("gender", ("gender.pairs",)),
     "schools": ("schools", ("schools.means",)),
     "extremes": ("schools", ("schools.extremes",)),
+    "gaps": ("schools", ("schools.gaps", "schools.gaps_high")),
     "inspection": ("inspection", ("inspection.means",)),
 }
 
@@ -308,7 +309,8 @@ def schools(shown: Shown) -> tuple[str, str]:
     d = school_means(shown.tables["schools.means"])
     caption = (
         f"School means over all dimensions, drawn towards the mean of schools by their reliability, lowest to highest."
-        f" Lines are {study.resampling.level:.0%} intervals; the horizontal line is the mean of schools."
+        f" Thin lines are {study.resampling.level:.0%} intervals; two schools whose thick lines do not overlap differ,"
+        f" at {1 - study.resampling.level:.0%} on average of pairs. The horizontal line is the mean of schools."
     )
     what = f"Caterpillar plot of the shrunken means of {len(d)} schools"
     if d.empty:
@@ -394,5 +396,6 @@ WORDS: dict[str, Callable[[Shown], tuple[str, str]]] = {
     "gender": gender,
     "schools": schools,
     "extremes": extremes,
+    "gaps": gaps_figure.words,
     "inspection": inspection,
 }

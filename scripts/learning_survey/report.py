@@ -22,6 +22,7 @@ import yaml
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.markdown import Source, escaped, span
 from learning_survey.report_tables import TABLES
+from learning_survey.summary_schools import facts
 from learning_survey.values import NOTHING, Row, Tables, Values, holds, plain, read_rows, refuted, scorecard_values
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def assemble(study: Loaded, results: Path, sources: Path, folder: Path, renderer
     tables = {name: made for name, make in TABLES.items() if (made := make(source)) is not None}
     for name, text in tables.items():
         _put(folder, f"tables/{name}.md", text)
-    meta = about(study, scorecard, set(tables)) | {"compare": comparable(source)}
+    meta = about(study, scorecard, set(tables)) | {"compare": comparable(source), "facts": facts(source.tables)}
     _write_yaml(folder / "_study.yml", meta)
     values = _values(results) | scorecard_values(scorecard, study.synthetic) | colophon_values(study, renderer)
     _write_yaml(folder / "_variables.yml", nested(_used(folder, master, meta, values, study)))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from learning_survey.effect_tables import gender_effects, key_stage_effects
 from learning_survey.factor_tables import general_factor, item_loadings, loadings, phi, retention
-from learning_survey.group_tables import extremes, gender, inspection, key_stages, schools
+from learning_survey.group_tables import gender, key_stages
 from learning_survey.markdown import Source
 from learning_survey.measurement_tables import (
     confirmatory,
@@ -27,6 +27,7 @@ from learning_survey.model_tables import models
 from learning_survey.published_tables import published_effects, published_rotations
 from learning_survey.sample_tables import careless, careless_sensitivity, flow, instrument, sample, taken, unmapped
 from learning_survey.scale_tables import bands, contrasts, items, ranked_items, reliability, share_high
+from learning_survey.school_tables import cultures, extremes, gaps, inspection, ratings, schools
 from learning_survey.scorecard_tables import scorecard, scorecard_failures, scorecard_totals
 
 TABLES: dict[str, Callable[[Source], str | None]] = {
@@ -66,7 +67,10 @@ TABLES: dict[str, Callable[[Source], str | None]] = {
         gender_effects,
         schools,
         extremes,
+        gaps,
+        cultures,
         inspection,
+        ratings,
         models,
         published_rotations,
         published_effects,

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from learning_survey import group_summary
-from learning_survey.model_summary import models
+from learning_survey import group_summary, summary_schools
 from learning_survey.published_tables import rotation_label
 from learning_survey.schemas import TABLES
+from learning_survey.summary_models import models
 from learning_survey.values import NOTHING, Row, Tables, Values, joined, plain, row_values, text_of
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
         "confirmatory": _confirmatory,
         "key_stages": group_summary.key_stages,
         "gender": group_summary.gender,
-        "schools": _schools,
-        "inspection": _inspection,
+        "schools": summary_schools.schools,
+        "inspection": summary_schools.inspection,
         "models": models,
         "published": _published,
     }
@@ -257,48 +257,3 @@ def _items_together(s: Summary) -> None:
 
 def _solution(s: Summary, table: str, solution: str) -> list[Row]:
     return [r for r in s.tables[table] if r["solution"] == solution]
-
-
-def _schools(s: Summary) -> None:
-    s.extremes("schools.icc", "schools.variance", "icc1")
-    s.extremes("schools.design_effect", "schools.variance", "design_effect")
-    s.extremes("schools.effective_n", "schools.variance", "effective_n")
-    s.extremes("schools.gap", "schools.extremes", "gap", ("smallest", "largest"))
-    s.extremes("schools.effect", "schools.extremes", "d", ("smallest", "largest"))
-    s.extremes("schools.effect_total", "schools.extremes", "d_total", ("smallest", "largest"))
-    s.extremes("schools.effect_within", "schools.extremes", "d_pooled_within", ("smallest", "largest"))
-    known = [r for r in s.tables["schools.extremes"] if r["p_holm"] is not None]
-    s.row("schools.pair", "schools.extremes", next(iter(known), None))
-    s.count("schools.different", "schools.extremes", sum(_below(r["p_holm"]) for r in known))
-    s.count("schools.compared", "schools.extremes", len(known))
-    s.row("schools.strong", "schools.strong_culture", next(iter(s.tables["schools.strong_culture"]), None))
-
-
-def _inspection(s: Summary) -> None:
-    welch = [r for r in s.tables["inspection.tests"] if r["test"] == "welch_anova" and r["p_holm"] is not None]
-    s.count("inspection.tests", "inspection.tests", len(welch))
-    s.count("inspection.different", "inspection.tests", sum(_below(r["p_holm"]) for r in welch))
-    s.count("inspection.uncorrected", "inspection.tests", sum(_below(r["p"]) for r in welch))
-    s.extremes("inspection.p", "inspection.tests", "p", rows=welch)
-    s.extremes("inspection.detectable", "inspection.tests", "detectable", rows=welch)
-    s.extremes("inspection.eta_squared", "inspection.tests", "eta_squared", rows=welch)
-    for position in ("highest", "lowest"):
-        found = [r for r in s.tables["inspection.extremes"] if r["position"] == position]
-        s.row(f"inspection.{position}", "inspection.extremes", next(iter(found), None))
-    plan = s.study.inspection
-    if plan and plan.higher and plan.lower:
-        signed = [
-            r["hedges_g"] * (1 if r["rating_a"] == plan.higher else -1)
-            for r in s.tables["inspection.pairs"]
-            if {r["rating_a"], r["rating_b"]} == {plan.higher, plan.lower} and r["hedges_g"] is not None
-        ]
-        s.count("inspection.compared", "inspection.pairs", len(signed))
-        s.count("inspection.higher", "inspection.pairs", sum(g > 0 for g in signed))
-        for name, pick in (("smallest", min), ("largest", max)):
-            g = pick(signed, default=None)
-            file = "inspection/pairs.csv"
-            s.values[f"summary.inspection.gap_{name}"] = plain(g, text_of(g, "effect"), file=file)
-
-
-def _below(p: float | None) -> bool:
-    return p is not None and p < SIGNIFICANT
