@@ -282,7 +282,7 @@ def test_groups_of_schools_are_resampled_together():
 
 
 def test_intervals_of_variances_and_of_a_difference_between_schools_hold_the_truth():
-    """25 schools of unequal size, a dummy of schools; 200 samples, so that a share of .95 has a standard error of .015."""
+    """25 schools of unequal size, a dummy of schools; with 200 samples a share of .95 has a standard error of .015."""
     rng, samples = np.random.default_rng(77), 200
     held = dict.fromkeys(("tau2", "sigma2", "icc", "difference"), 0)
     truth = {"tau2": 0.15, "sigma2": 1.0, "icc": 0.15 / 1.15}
