@@ -126,6 +126,14 @@ def test_the_inspection_table_turns_a_pair_that_stands_the_other_way(phase_one):
     assert "(−0.22 to −0.18)" in text
 
 
+def test_the_table_of_models_has_the_methods_that_the_study_has(phase_one, bfi):
+    with_schools, without = (TABLES["models"](source_of(*own)) for own in (phase_one, bfi))
+    assert with_schools.splitlines()[0].count("CR2") == 2 and "HC2" not in with_schools
+    assert without.splitlines()[0] == "| Dimension | A, naive | A, HC2 | B, naive | B, HC2 |"
+    assert "A: Key Stage 5 minus Key Stage 1; B: Girls minus Boys." in with_schools
+    assert "as if respondents were independent" in without
+
+
 # ---------------------------------------------------------------- conditions
 
 
