@@ -18,16 +18,9 @@ from learning_survey.errors import SurveyError
 def main(study: str, processed: Path, out: Path) -> None:
     """Read the cells and schools below ``processed`` and write the tables ``models.*`` to ``out``."""
     loaded = load_study(study)
-    level = loaded.resampling.level
     found = models.of_study(Cells.read(processed, loaded), loaded, read_register(processed / "schools.parquet"))
-    for name, frame in (
-        ("coefficients", models.coefficients(found, level)),
-        ("tests", models.tests(found, loaded)),
-        ("variance", models.variance(found, loaded)),
-        ("means", models.means(found, level)),
-        ("contrasts", models.contrasts(found, level)),
-    ):
-        tables.write(frame, f"models.{name}", out, loaded)
+    for name in ("coefficients", "tests", "variance", "means", "contrasts"):
+        tables.write(getattr(models, name)(found, loaded), f"models.{name}", out, loaded)
 
 
 def read_register(path: Path) -> models_design.Register:

@@ -57,6 +57,7 @@ def cells(score: np.ndarray, **keys) -> Cells:
     frame = pl.DataFrame(who | {"score": pl.Series(score, dtype=pl.Float64)}).with_columns(
         cluster=pl.coalesce("school", pl.lit("R1")), flagged=pl.lit(False), dimension=pl.lit("d1"), answered=pl.lit(4)
     )
+    frame = pl.concat([frame, frame.with_columns(dimension=pl.lit("all"))])
     names = ["cluster", "school", "group", "gender", "age", "flagged", "dimension", "answered", "score"]
     return Cells.of(frame.group_by(names).agg(n=pl.len()).sort(names, nulls_last=True), INSTRUMENT)
 

@@ -252,6 +252,8 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
     words = (
         {d.id: d.label for d in i.dimensions} | {x.id: x.wording for x in i.items} | {b.id: b.label for b in i.bands}
     )
+    words |= {x.id: x.label for x in (study.key_stages.levels if study.key_stages else [])}
+    words |= {x.id: x.label for x in (study.gender.categories if study.gender else [])}
     for column, about in spec.columns.items():
         if column in row:
             continue

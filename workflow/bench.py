@@ -2,7 +2,8 @@
 
 Each round builds a fresh copy of the project with this environment: cohort to three formats. Wall time and peak memory
 of each rule come from Snakemake's benchmarks; the whole run and a second run with nothing to do are timed around the
-command. ``bench_scale`` and ``bench_measurement`` time the rest; ``--r all`` takes the steps of R that need minutes.
+command. ``bench_scale``, ``bench_measurement`` and ``bench_comparisons`` time the rest; ``--r all`` takes the steps of
+R that need minutes.
 Times vary between machines and from minute to minute: compare within one table only.
 """
 
@@ -21,6 +22,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import bench_comparisons
 import bench_measurement
 import bench_scale
 
@@ -108,7 +110,9 @@ def main() -> None:
     everything = parser.parse_args().r == "all"
     parts = [document(*measure()), *_part(bench_scale.main())]
     with tempfile.TemporaryDirectory() as name:
-        parts += _part(bench_measurement.main(copy_of_project(Path(name)), everything=everything))
+        folder = copy_of_project(Path(name))
+        parts += _part(bench_measurement.main(folder, everything=everything))
+        parts += _part(bench_comparisons.main(folder))
     page = "\n".join(parts)
     (ROOT / "docs" / "benchmarks.md").write_text(page, encoding="utf-8")
     print(page)

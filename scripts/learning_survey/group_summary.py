@@ -49,16 +49,21 @@ def key_stages(s: Summary) -> None:
 
 
 def _order(s: Summary) -> None:
-    """The step that is the largest of the mean over dimensions, and on how many dimensions the order holds."""
+    """The step that is the largest of the mean over dimensions, and on how many dimensions the order holds.
+
+    It holds where equal means are rejected and p of the order, uncorrected, is not small: correction would make it
+    easier to find nothing against it. It is contradicted where the corrected p is small.
+    """
     steps = [r for r in s.tables["key_stages.steps"] if r["dimension"] == ALL and r["step"] is not None]
     s.row("key_stages.mean_step", "key_stages.steps", max(steps, key=lambda r: abs(r["step"]), default=None))
     table = "key_stages.order"
     tested = [r for r in s.tables[table] if r["p_equal_holm"] is not None]
     for direction in ("falls", "rises"):
         own = [r for r in tested if r["direction"] == direction]
-        keeps = [r for r in own if r["p_order_holm"] >= SIGNIFICANT]
-        s.count(f"key_stages.order.{direction}", table, sum(r["p_equal_holm"] < SIGNIFICANT for r in keeps))
-        s.count(f"key_stages.order.not_{direction}", table, len(own) - len(keeps))
+        holds = [r for r in own if r["p_equal_holm"] < SIGNIFICANT <= r["p_order"]]
+        s.count(f"key_stages.order.{direction}", table, len(holds))
+        contradicted = sum(r["p_order_holm"] < SIGNIFICANT for r in own)
+        s.count(f"key_stages.order.not_{direction}", table, contradicted)
     s.count("key_stages.order.tested", table, len({r["dimension"] for r in tested}))
     pooled = {r["dimension"] for r in s.tables["key_stages.isotonic"] if r["pooled"]}
     s.count("key_stages.order.pooled", "key_stages.isotonic", len(pooled))

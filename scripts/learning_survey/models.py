@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,16 @@ class Models:
         """The method of means and contrasts: that of the mixed model, or of least squares where there is none."""
         return "cr2" if "cr2" in self.main else "robust"
 
+    def shown(self, count: float, least: int) -> float:
+        """A number of students, or degrees of freedom, as results may have it.
+
+        Where a level is withheld and the students in no model are fewer than ``least``, what is near to the number of
+        students is rounded to a multiple of ``least``: subtraction from all students must not give the level's size.
+        """
+        if self.design is None or not self.design.exposed or not count > 0.9 * self.design.students:
+            return count
+        return float(round(count / least) * least)
+
 
 def of_study(cells: Cells, study: Loaded, register: Register) -> list[Models]:
     """The models of every dimension; ``register`` has phase and country by school."""
@@ -137,7 +148,7 @@ def _bootstrap(model: Fit, draws: int, seed: int) -> Method | None:
     count = int(part.max()) + 1
     if count < bootstrap.FEWEST:
         return None
-    weights = bootstrap.resamples(count, draws, np.random.default_rng(seed))
+    weights = _resamples(count, draws, seed)
     drawn = resampled(model, weights, part)
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     if len(drawn) < max(2, 0.9 * len(weights)):
@@ -154,10 +165,16 @@ def _bootstrap(model: Fit, draws: int, seed: int) -> Method | None:
     return Method(model.beta, covariance, lambda contrasts: np.full(len(np.atleast_2d(contrasts)), count - 1.0), f_test)
 
 
+@lru_cache(maxsize=2)
+def _resamples(count: int, draws: int, seed: int) -> Array:
+    """The same for all dimensions."""
+    return bootstrap.resamples(count, draws, np.random.default_rng(seed))
+
+
 # ---------------------------------------------------------------- tables
 
 
-def coefficients(found: list[Models], level: float) -> pd.DataFrame:
+def coefficients(found: list[Models], study: Loaded) -> pd.DataFrame:
     """Table ``models.coefficients``: every level of every term by every method; why not, where it is not estimated."""
     rows = []
     for m in found:
@@ -169,7 +186,7 @@ def coefficients(found: list[Models], level: float) -> pd.DataFrame:
                 estimate, numbers = Estimate(), {"se": NAN, "df": NAN, "p": NAN}
                 if item.column is not None and name in m.main:
                     contrast = np.eye(len(m.main[name].beta))[item.column]
-                    estimate, numbers = m.main[name].estimate(contrast, level)
+                    estimate, numbers = m.main[name].estimate(contrast, study.resampling.level)
                 rows.append(
                     {
                         "dimension": m.dimension,
@@ -179,7 +196,7 @@ def coefficients(found: list[Models], level: float) -> pd.DataFrame:
                         "label": item.label,
                         "reference": reference[0].label if reference and item.term != "age" else None,
                         **estimate.columns("difference"),
-                        **numbers,
+                        **numbers | {"df": m.shown(numbers["df"], study.min_group)},
                         "status": status or None,
                     }
                 )
@@ -208,7 +225,7 @@ def tests(found: list[Models], study: Loaded) -> pd.DataFrame:
                         "method": name,
                         "statistic": f,
                         "df1": df1,
-                        "df2": df2,
+                        "df2": m.shown(df2, study.min_group),
                         "p": f_p(f, df1, df2) if np.isfinite(f) else NAN,
                         "status": status or None,
                     }
@@ -227,7 +244,7 @@ def variance(found: list[Models], study: Loaded) -> pd.DataFrame:
         row |= {"boundary": False, "icc_empty": NAN, "explained_between": NAN, "explained_within": NAN}
         row |= {"r2_marginal": NAN, "r2_conditional": NAN, "terms": None, "left_out": None}
         if m.design is not None:
-            row |= {"n": m.design.students, "n_schools": m.design.schools, **_terms(m.design)}
+            row |= {"n": m.shown(m.design.students, study.min_group), "n_schools": m.design.schools, **_terms(m.design)}
         if m.design is not None and m.main:
             row["r2_marginal"], row["r2_conditional"] = (m.model or least_squares(m.design.main)).r_squared()
         if m.model is None:
@@ -262,13 +279,13 @@ def _terms(found: Design) -> dict[str, str | None]:
     return {"terms": ", ".join(inside) or None, "left_out": words or None}
 
 
-def means(found: list[Models], level: float) -> pd.DataFrame:
+def means(found: list[Models], study: Loaded) -> pd.DataFrame:
     """Table ``models.means``: the mean of each key stage and gender, the other's levels counting equally."""
     rows = []
     for m, term, item in _levels(found):
         estimate, numbers = Estimate(), {"se": NAN, "df": NAN}
         if item in m.design.of(term) and m.main:
-            estimate, numbers = m.main[m.best].estimate(m.design.row(term, item), level)
+            estimate, numbers = m.main[m.best].estimate(m.design.row(term, item), study.resampling.level)
         rows.append(
             {
                 "dimension": m.dimension,
@@ -277,7 +294,7 @@ def means(found: list[Models], level: float) -> pd.DataFrame:
                 "label": item.label,
                 **estimate.columns("mean"),
                 "se": numbers["se"],
-                "df": numbers["df"],
+                "df": m.shown(numbers["df"], study.min_group),
                 "method": m.best,
                 "status": None if item.status == "reference" else item.status or None,
             }
@@ -285,7 +302,7 @@ def means(found: list[Models], level: float) -> pd.DataFrame:
     return _frame(rows, "models.means")
 
 
-def contrasts(found: list[Models], level: float) -> pd.DataFrame:
+def contrasts(found: list[Models], study: Loaded) -> pd.DataFrame:
     """Table ``models.contrasts``: neighbouring key stages and all pairs of genders, first minus second, adjusted."""
     rows = []
     for m in found:
@@ -297,7 +314,7 @@ def contrasts(found: list[Models], level: float) -> pd.DataFrame:
                 estimate, numbers = Estimate(), {"se": NAN, "df": NAN, "p": NAN}
                 if shown:
                     contrast = m.design.row(term, a) - m.design.row(term, b)
-                    estimate, numbers = m.main[m.best].estimate(contrast, level)
+                    estimate, numbers = m.main[m.best].estimate(contrast, study.resampling.level)
                 sd = m.design.sd if shown else NAN
                 d = Estimate(*(x / sd for x in (estimate.value, estimate.low, estimate.high)))
                 rows.append(
@@ -308,7 +325,7 @@ def contrasts(found: list[Models], level: float) -> pd.DataFrame:
                         "group_b": b.id,
                         **estimate.columns("difference"),
                         **d.columns("d"),
-                        **numbers,
+                        **numbers | {"df": m.shown(numbers["df"], study.min_group)},
                         "method": m.best,
                         "status": _why([a, b]) if not shown else None,
                     }

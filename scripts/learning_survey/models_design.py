@@ -8,13 +8,14 @@ model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_survey import gender
 from learning_survey.mixed_likelihood import ALIASED, Data, independent
 from learning_survey.uncertainty import NAN, Codes
 
@@ -32,12 +33,16 @@ LEAST_OWN = 0.1
 
 @dataclass(frozen=True)
 class Factor:
-    """A term with levels: their ids and labels as printed, and each cell's level (C; -1 where it has none)."""
+    """A term with levels: their ids and labels as printed, and each cell's level (C; -1 where it has none).
+
+    ``merged`` gives for a level that was too small, and is counted with another, the id of that other.
+    """
 
     term: str
     ids: list[str]
     labels: list[str]
     of: Codes
+    merged: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Design:
     students: float
     schools: float
     sd: float
+    exposed: bool = False
+    """Whether the number of students, beside that of all, tells how many a withheld level has."""
 
     def of(self, term: str) -> list[Level]:
         """The levels of a term that are in the model, the reference first."""
@@ -92,14 +99,14 @@ def register_of(table: Mapping[str, list[str | None]]) -> Register:
 def design(cells: Cells, dimension: str, study: Loaded, register: Register) -> Design | None:
     """The design of a dimension; None where fewer than ``min_group`` students, and never fewer than two, are left."""
     counts = cells.counts(dimension)
-    n, cluster, least = counts.sums(), cells.cluster, study.min_group
-    where = cluster if cells.schools else None
+    n, least = counts.sums(), study.min_group
+    where = cells.cluster if cells.schools else None
     factors, levels = _factors(cells, study, register), []
     keep = n > 0
     if "age" in study.models.covariates:
         age = np.array([NAN if a is None else float(a) for a in cells.keys["age"].to_list()])
         keep &= ~np.isnan(age)
-    known = []
+    known: list[Factor] = []
     for factor in factors:
         status = _apart(factor, known, n * keep, where, study)
         if status:
@@ -107,19 +114,12 @@ def design(cells: Cells, dimension: str, study: Loaded, register: Register) -> D
         else:
             known.append(factor)
     out, keep = _small(known, n, keep, where, least)
-    if not n[keep].sum() >= max(least, 2):
+    students = float(n[keep].sum())
+    if not students >= max(least, 2):
         return None
     columns = [np.ones(len(n))]
     for factor in known:
-        inside = [k for k in range(len(factor.ids)) if (factor.term, k) not in out]
-        for k, pair in enumerate(zip(factor.ids, factor.labels, strict=True)):
-            if (factor.term, k) in out:
-                levels.append(Level(factor.term, *pair, out[factor.term, k]))
-            elif k == inside[0]:
-                levels.append(Level(factor.term, *pair, "reference" if len(inside) > 1 else "only level"))
-            else:
-                levels.append(Level(factor.term, *pair, column=len(columns)))
-                columns.append((factor.of == k).astype(float))
+        levels += _levels(factor, out, columns)
     if "age" in study.models.covariates:
         levels.append(Level("age", YEAR, "one year older within the key stage", column=len(columns)))
         columns.append(_within(age, n * keep, next((f.of for f in known if f.term == "group"), None)))
@@ -127,28 +127,48 @@ def design(cells: Cells, dimension: str, study: Loaded, register: Register) -> D
     levels.sort(key=lambda level: order.index(level.term) if level.term in order else len(order))
     X = np.column_stack(columns)[keep]
     kept = independent(X, n[keep])
-    place = np.cumsum(kept) - 1
-    levels = [
-        level
-        if level.column is None
-        else replace(level, column=int(place[level.column]))
-        if kept[level.column]
-        else replace(level, column=None, status="told by the terms before it")
-        for level in levels
-    ]
-    return _joined(X[:, kept], cells, counts, keep, levels)
+    levels = [_placed(level, kept) for level in levels]
+    exposed = any(reason.startswith("fewer") for reason in out.values()) and n.sum() - students < least
+    return replace(_joined(X[:, kept], cells, counts, keep, levels), exposed=bool(exposed))
+
+
+def _levels(factor: Factor, out: Mapping[tuple[str, int], str], columns: list[Array]) -> list[Level]:
+    """The levels of a term in the models; their columns are added to ``columns``."""
+    inside = [k for k in range(len(factor.ids)) if (factor.term, k) not in out]
+    levels = []
+    for k, pair in enumerate(zip(factor.ids, factor.labels, strict=True)):
+        into = factor.merged.get(pair[0])
+        if into:
+            status = f"counted with {factor.labels[factor.ids.index(into)]}"
+        elif k in inside[:1]:
+            status = "reference" if len(inside) > 1 else "only level"
+        else:
+            status = out.get((factor.term, k), "")
+        levels.append(Level(factor.term, *pair, status, None if status else len(columns)))
+        if not status:
+            columns.append((factor.of == k).astype(float))
+    return levels
+
+
+def _placed(level: Level, kept: NDArray[np.bool_]) -> Level:
+    """With its column among those that are kept, or none where it is not."""
+    if level.column is None:
+        return level
+    if not kept[level.column]:
+        return replace(level, column=None, status="told by the terms before it")
+    return replace(level, column=int(kept[: level.column].sum()))
 
 
 def _factors(cells: Cells, study: Loaded, register: Register) -> list[Factor]:
     """The terms with levels that the study has, whether or not they can be estimated."""
     found = []
-    for term, plan in (
-        ("group", study.key_stages and study.key_stages.levels),
-        ("gender", study.gender and study.gender.categories),
-    ):
-        if plan:
-            ids = [level.id for level in plan]
-            found.append(Factor(term, ids, [level.label for level in plan], cells.codes(term, ids)))
+    if study.key_stages:
+        ids = [level.id for level in study.key_stages.levels]
+        labels = [level.label for level in study.key_stages.levels]
+        found.append(Factor("group", ids, labels, cells.codes("group", ids)))
+    if study.gender:
+        genders = gender.groups_of(cells, study)
+        found.append(Factor("gender", genders.ids, genders.labels, genders.of, genders.merged))
     asked = dict.fromkeys([*(["phase"] if study.register_ and study.register_.phase else []), *study.models.covariates])
     # Over all dimensions, so that they have one reference.
     n = np.bincount(cells.rows["cell"].to_numpy(), cells.rows["n"].to_numpy(), cells.count)

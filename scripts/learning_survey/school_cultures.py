@@ -81,24 +81,25 @@ def definitions(school_means: pd.DataFrame, study: Loaded) -> dict[str, tuple[st
     if study.schools.strong_culture:
         shares.add(study.schools.strong_culture.min_share)
     for least in sorted(shares):
-        found[f"share_{100 * least:g}".replace(".", "_")] = _share_text(least), share[ALL].to_numpy() >= least
+        name = f"share_{100 * least:g}".replace(".", "_")
+        found[name] = f"share high at least {100 * least:g}%", share[ALL].to_numpy() >= least
     every = (share[dimensions] >= 0.5).all(axis=1).to_numpy()
-    found["majority_each"] = "at least half of its students are rated high on every dimension", every
-    found["mean_high"] = f"its mean over the dimensions is at least {cut:g}, where high begins", overall >= cut
+    found["majority_each"] = "share high at least 50% on every dimension", every
+    found["mean_high"] = f"mean at least {cut:g}", overall >= cut
     above = (mean[dimensions] > mean[dimensions].mean()).all(axis=1).to_numpy()
-    found["above_average_each"] = "its mean is above that of schools on every dimension", above
+    found["above_average_each"] = "mean above that of schools on every dimension", above
     shrunken, low = wide["shrunken"][ALL].to_numpy(), wide["shrunken_ci_low"][ALL].to_numpy()
     if not np.isnan(shrunken).any():
-        found["shrunken_high"] = f"its shrunken mean is at least {cut:g}, where high begins", shrunken >= cut
+        found["shrunken_high"] = f"shrunken mean at least {cut:g}", shrunken >= cut
         clear = low > shrunken.mean()
-        found["clearly_above"] = "the interval of its shrunken mean lies above the mean of schools", clear
+        found["clearly_above"] = "interval of the shrunken mean above the mean of schools", clear
     order = np.argsort(-overall, kind="stable")
     top = np.zeros(len(overall), bool)
     top[order[: top_tenth(len(overall))]] = True
-    found["top_tenth"] = "its mean is among the highest tenth", top
+    found["top_tenth"] = "mean among the highest tenth", top
     for groups, name in ((2, "two"), (3, "three")):
         if len(np.unique(overall)) >= groups:
-            text = f"its mean is in the highest of {name} groups of schools that differ least inside"
+            text = f"mean in the highest of {name} natural groups"
             found[f"highest_of_{name}"] = text, overall >= natural_cut(overall, groups)
     return found
 

@@ -6,6 +6,7 @@ points). Schools are those that are shown; for each dimension the best and the w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ def gaps(cells: Cells, study: Loaded) -> dict[str, pd.DataFrame]:
 
     from learning_survey.schemas import TABLES
 
-    instrument = study.instrument
+    instrument, level = study.instrument, study.resampling.level
     rows: dict[str, list[dict[str, float | str]]] = {"gaps": [], "gaps_high": []}
     for k, dimension in enumerate([*instrument.dimension_ids, ALL]):
         scores = SchoolScores.of(cells, dimension)
@@ -50,14 +51,23 @@ def gaps(cells: Cells, study: Loaded) -> dict[str, pd.DataFrame]:
         if dimension != ALL:
             measures["gaps_high"] = (high, 100.0, halves.shares)
         for name, (value, scale, split) in measures.items():
-            row = gap(scores, value, scale, study, [study.seed, k, 2], shares=name == "gaps_high")
-            rows[name].append({"dimension": dimension} | row | other_half(split, scale, study.resampling.level))
+            drawing = Drawing(least_students(study), level, study.resampling.draws, (study.seed, k, 2))
+            row = gap(scores, value, scale, drawing, shares=name == "gaps_high")
+            rows[name].append({"dimension": dimension} | row | other_half(split, scale, level))
     return {name: pd.DataFrame(found, columns=list(TABLES[f"schools.{name}"].columns)) for name, found in rows.items()}
 
 
-def gap(
-    scores: SchoolScores, value: Array, scale: float, study: Loaded, seed: list[int], *, shares: bool
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class Drawing:
+    """The smallest school that is shown, the level of intervals, how many draws and their seed."""
+
+    least: int
+    level: float
+    draws: int
+    seed: tuple[int, ...]
+
+
+def gap(scores: SchoolScores, value: Array, scale: float, drawing: Drawing, *, shares: bool) -> dict[str, float]:
     """The gap between the schools with the highest and lowest mean of ``value`` (an entry each), times ``scale``.
 
     ``chance``: the range of as many means in draws where schools do not differ: normal with the variance within
@@ -67,15 +77,15 @@ def gap(
     211-220, on why shrinkage needs no further correction for selection). ``true_range``: mean and quantiles of the
     range of all true means given the data, whichever schools are then the first and the last.
     """
-    n, level, draws = scores.sums(), study.resampling.level, study.resampling.draws
+    n, level, draws = scores.sums(), drawing.level, drawing.draws
     some = n > 0
-    shown = n[some] >= least_students(study)
+    shown = n[some] >= drawing.least
     count = int(shown.sum())
     shrunken = Shrunken(n[some], scores.means(value)[some], components(scores.components_of(value)))
     row: dict[str, float] = {"n_schools": count}
     if count < 2 or not shrunken.known:
         return row
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(drawing.seed)
     places, students, raw = np.flatnonzero(shown), shrunken.n[shown], shrunken.raw[shown]
     observed = float(np.ptp(raw))
     if shares:

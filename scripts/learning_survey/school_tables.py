@@ -137,11 +137,12 @@ def cultures(s: Source) -> str | None:
                 s.cell(table, mean, "ratio", interval=True),
             ]
         )
-    header = ["A school has a strong culture when", "Schools", "Share (interval)", "Ratio, share high", "Ratio, means"]
+    header = ["Strong culture: a school with", "Schools", "Share (interval)", "Ratio, share high", "Ratio, means"]
     caption = (
         "Schools with a strong learning culture by different definitions: how many, and how many times as high"
         " as in the rest are the share of students rated high and the mean. A ratio of means depends on where the scale"
-        " begins. Which schools are strong is taken as given in the intervals of ratios."
+        " begins. Natural groups are those that differ least inside. Intervals of ratios take which schools are"
+        " strong as given."
     )
     return pipe(header, "lrrrr", rows, caption, "cultures") if rows else None
 

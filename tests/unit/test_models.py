@@ -11,6 +11,7 @@ from learning_survey import models
 from learning_survey.mixed import least_squares
 from learning_survey.models_design import design
 
+SETTINGS = study()
 GOLDEN = json.loads((ROOT / "tests/golden/mixed.json").read_text(encoding="utf-8"))
 
 
@@ -30,7 +31,7 @@ def method(frame, name, **keys):
 
 def test_coefficients_are_those_of_lme4_lm_and_clubsandwich(sample):
     found, _ = sample
-    frame, expected = models.coefficients(found, 0.95), GOLDEN["sample_main"]
+    frame, expected = models.coefficients(found, SETTINGS), GOLDEN["sample_main"]
     assert list(method(frame, "mixed")["level"]) == [*STAGES[1:], *GENDERS[1:]]
     assert frame["status"].isna().all()
     for name, beta, variance, df in (
@@ -65,7 +66,7 @@ def test_marginal_means_and_contrasts_are_those_of_emmeans(sample):
     found, _ = sample
     # emmeans has the mixed model's own standard errors here
     own = [dataclasses.replace(m, main={"cr2": m.main["mixed"]}) for m in found]
-    means, contrasts = models.means(own, 0.95), models.contrasts(own, 0.95)
+    means, contrasts = models.means(own, SETTINGS), models.contrasts(own, SETTINGS)
     for term, key in (("group", "stage"), ("gender", "gender")):
         rows, expected = means[means["grouping"] == term], GOLDEN["emmeans"][key]
         assert list(rows["group"]) == expected["levels"]
@@ -78,7 +79,7 @@ def test_marginal_means_and_contrasts_are_those_of_emmeans(sample):
         y = pd.read_csv(ROOT / "tests/golden/mixed_sample.csv")["y"]
         np.testing.assert_allclose(rows["d"], rows["difference"] / y.std(), rtol=1e-9)
         assert (rows["d_ci_low"] < rows["d"]).all()
-    published = models.contrasts(found, 0.95)
+    published = models.contrasts(found, SETTINGS)
     assert set(published["method"]) == {"cr2"}
     assert published["se"].to_numpy() != pytest.approx(contrasts["se"].to_numpy(), rel=1e-2)
 
@@ -99,7 +100,7 @@ def test_variances_are_those_of_lme4_and_beside_the_empty_model(sample):
 
 def test_the_bootstrap_is_near_cr2_and_does_not_change(sample):
     found, settings = sample
-    frame = models.coefficients(found, 0.95)
+    frame = models.coefficients(found, SETTINGS)
     boot, own = method(frame, "bootstrap"), method(frame, "cr2")
     np.testing.assert_allclose(boot["difference"], own["difference"])
     assert (boot["df"] == 23).all()
@@ -107,7 +108,7 @@ def test_the_bootstrap_is_near_cr2_and_does_not_change(sample):
     d = pd.read_csv(ROOT / "tests/golden/mixed_sample.csv")
     own = {"school": [f"S{s:02d}" for s in d["school"]], "group": d["stage"], "gender": d["gender"]}
     again = models.of_study(cells(d["y"].to_numpy(), **own), settings, {})
-    pd.testing.assert_frame_equal(models.coefficients(again, 0.95), frame)
+    pd.testing.assert_frame_equal(models.coefficients(again, SETTINGS), frame)
 
 
 # ---------------------------------------------------------------- what is in the models
@@ -144,19 +145,53 @@ def test_small_groups_and_groups_of_one_school_leave_with_their_students():
     who["stage"][who["stage"] == 3] = 2
     who["stage"][who["school"] == 5] = 3
     found = models.of_study(cells(rng.standard_normal(600), **named(who)), study(), phases(20))
-    frame, made = models.coefficients(found, 0.95), found[0].design
+    frame, made = models.coefficients(found, SETTINGS), found[0].design
     status = frame.drop_duplicates(["term", "level"]).set_index("level")["status"]
     assert status["other"] == "fewer than 10 students"
     assert status["KS4"] == "students of one school"
     assert made.students == 600 - 7 - 30
     assert frame.set_index("level").loc[["other", "KS4"], ["difference", "se", "p"]].isna().all(axis=None)
-    means = models.means(found, 0.95).set_index("group")
+    means = models.means(found, SETTINGS).set_index("group")
     assert np.isnan(means.loc["other", "mean"]) and means.loc["other", "status"] == "fewer than 10 students"
-    contrasts = models.contrasts(found, 0.95).set_index(["group_a", "group_b"])
+    contrasts = models.contrasts(found, SETTINGS).set_index(["group_a", "group_b"])
     assert contrasts.loc[("boys", "other"), "status"] == "fewer than 10 students"
     assert np.isnan(contrasts.loc[("boys", "other"), "difference"])
     difference = means.loc["boys", "mean"] - means.loc["girls", "mean"]
     assert contrasts.loc[("boys", "girls"), "difference"] == pytest.approx(difference)
+
+
+@pytest.mark.parametrize("unknown", [0, 30])
+def test_a_withheld_level_cannot_be_had_by_subtraction(unknown):
+    """7 students are withheld: 600 less those in the model must not tell, unless others are in no model either."""
+    rng = np.random.default_rng(16)
+    who = people(rng)
+    who["gender"] = rng.integers(0, 2, 600)
+    who["gender"][:7] = 2
+    own = named(who)
+    own["group"][100 : 100 + unknown] = [None] * unknown
+    found = models.of_study(cells(rng.standard_normal(600), **own), study(), phases(20))
+    n = models.variance(found, SETTINGS)["n"].item()
+    frames = (models.coefficients(found, SETTINGS)["df"], models.tests(found, SETTINGS)["df2"])
+    assert n == (593 - unknown if unknown else 590)
+    for df in frames:
+        assert ((df > 540) & (df % 10 != 0)).any() == bool(unknown)
+
+
+def test_a_small_gender_may_be_counted_with_another():
+    rng = np.random.default_rng(17)
+    who = people(rng)
+    who["gender"] = rng.integers(0, 2, 600)
+    who["gender"][:7] = 2
+    content = [{"id": g, "label": g.capitalize(), "values": [g]} for g in GENDERS]
+    settings = study(gender={"categories": content, "small": "merge", "merge_into": "girls"})
+    found = models.of_study(cells(rng.standard_normal(600), **named(who)), settings, phases(20))
+    frame = models.coefficients(found, settings).drop_duplicates("level").set_index("level")
+    assert frame.loc["other", "status"] == "counted with Girls"
+    assert found[0].design.students == 600
+    who["gender"][:7] = 1
+    plain = models.of_study(cells(rng.standard_normal(600), **named(who)), study(), phases(20))
+    assert len(plain[0].design.levels) == len(found[0].design.levels)
+    assert np.array_equal(plain[0].design.main.n, found[0].design.main.n)
 
 
 def test_age_counts_within_the_key_stage_and_leaves_its_means_alone():
@@ -165,10 +200,10 @@ def test_age_counts_within_the_key_stage_and_leaves_its_means_alone():
     score = 3 - 0.2 * who["age"] + 0.5 * rng.standard_normal(20)[who["school"]] + 0.1 * rng.standard_normal(600)
     both = named(who) | {"age": who["age"]}
     found = models.of_study(cells(score, **both), study(models={"covariates": ["age"]}), phases(20))
-    row = method(models.coefficients(found, 0.95), "mixed", term="age").iloc[0]
+    row = method(models.coefficients(found, SETTINGS), "mixed", term="age").iloc[0]
     assert row["difference"] == pytest.approx(-0.2, abs=0.02)
     without = models.of_study(cells(score, **named(who)), study(), phases(20))
-    means = [models.means(f, 0.95)["mean"].to_numpy() for f in (found, without)]
+    means = [models.means(f, SETTINGS)["mean"].to_numpy() for f in (found, without)]
     np.testing.assert_allclose(*means, atol=0.03)
 
 
@@ -178,7 +213,7 @@ def test_countries_are_compared_with_the_largest():
     register = {name: facts | {"country": "Wales" if name < "S06" else "England"} for name, facts in phases(20).items()}
     settings = study(models={"covariates": ["country"]})
     found = models.of_study(cells(rng.standard_normal(600), **named(who)), settings, register)
-    row = method(models.coefficients(found, 0.95), "cr2", term="country").iloc[0]
+    row = method(models.coefficients(found, SETTINGS), "cr2", term="country").iloc[0]
     assert (row["level"], row["reference"]) == ("Wales", "England")
     assert row["p"] > 0
     # a mean of a key stage has the countries as they stand
@@ -202,7 +237,7 @@ def test_a_study_without_schools_has_least_squares_and_hc2_and_says_so():
     own = {k: v for k, v in named(who).items() if k != "school"}
     settings = study(schools=False)
     found = models.of_study(cells(score, **own), settings, {})
-    frame = models.coefficients(found, 0.95)
+    frame = models.coefficients(found, SETTINGS)
     girls = frame[frame["level"] == "girls"].set_index("method")
     assert (girls.loc[["naive", "robust"], "difference"] < -0.3).all()
     assert girls.loc[["mixed", "cr2", "bootstrap"], "status"].tolist() == ["the study has no schools"] * 3
@@ -213,7 +248,7 @@ def test_a_study_without_schools_has_least_squares_and_hc2_and_says_so():
     e, h = score - X @ (bread @ score), np.einsum("ij,ji->i", X, bread)
     hc2 = bread * (e**2 / (1 - h)) @ bread.T
     assert girls.loc["robust", "se"] == pytest.approx(np.sqrt(hc2[4, 4]), rel=1e-9)
-    assert set(models.contrasts(found, 0.95)["method"]) == {"robust"}
+    assert set(models.contrasts(found, SETTINGS)["method"]) == {"robust"}
     row = models.variance(found, settings).iloc[0]
     assert row["status"] == "the study has no schools"
     assert np.isnan(row[["tau2", "n_schools", "r2_conditional"]].astype(float)).all()
@@ -240,7 +275,7 @@ def test_what_cannot_be_computed_is_empty_and_says_why(change, status):
     lacking = method(tests, "bootstrap", test="gender").iloc[0]
     assert lacking["status"] == status
     assert np.isnan(lacking["p"])
-    frames = [models.variance(found, settings), models.means(found, 0.95), models.contrasts(found, 0.95)]
+    frames = [models.variance(found, settings), models.means(found, SETTINGS), models.contrasts(found, SETTINGS)]
     assert len(frames[0]) == 1
     if change != "two schools":
         assert frames[0][["tau2", "icc", "r2_marginal"]].isna().all(axis=None)
@@ -296,7 +331,7 @@ def test_clustered_tests_keep_their_level_where_the_naive_one_does_not():
         row = models.tests(m, settings).set_index("method")["p"]
         for name in models.METHODS:
             found[name] += row[name] < 0.05
-        step = models.contrasts(m, 0.95).query("group_a == 'KS2'").iloc[0]
+        step = models.contrasts(m, SETTINGS).query("group_a == 'KS2'").iloc[0]
         held += step["difference_ci_low"] <= 0 <= step["difference_ci_high"]
     rate = {name: count / samples for name, count in found.items()}
     assert rate["naive"] > 0.3

@@ -129,6 +129,14 @@ def test_the_inspection_table_turns_a_pair_that_stands_the_other_way(phase_one):
     assert "(−0.22 to −0.18)" in text
 
 
+def test_the_table_of_models_has_the_methods_that_the_study_has(phase_one, bfi):
+    with_schools, without = (TABLES["models"](source_of(*own)) for own in (phase_one, bfi))
+    assert with_schools.splitlines()[0].count("CR2") == 2 and "HC2" not in with_schools
+    assert without.splitlines()[0] == "| Dimension | A, naive | A, HC2 | B, naive | B, HC2 |"
+    assert "A: Key Stage 5 minus Key Stage 1; B: Girls minus Boys." in with_schools
+    assert "as if respondents were independent" in without
+
+
 # ---------------------------------------------------------------- conditions
 
 
@@ -358,7 +366,7 @@ def test_cleaning_and_missing_answers_are_in_the_tables(phase_one, bfi):
     treatments = TABLES["missing_treatments"](source)
     assert len(treatments.splitlines()) == 2 + len(source.dimensions) + 1 + 2
     groups = TABLES["missing_groups"](source_of(*bfi)).splitlines()
-    assert sum(line.startswith("| Education") for line in groups) == 1 and any("women" in line for line in groups)
+    assert sum(line.startswith("| Education") for line in groups) == 1 and any("Women" in line for line in groups)
 
 
 def test_a_bound_is_rounded_up_and_a_word_that_is_known_makes_no_table(tmp_path):

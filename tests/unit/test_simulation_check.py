@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from learning_survey import reliability, simulation_models
+from learning_survey import reliability, simulation_models, simulation_schools
 from learning_survey import simulation_check as check
 from learning_survey.uncertainty import Estimate
 
@@ -101,3 +101,31 @@ def test_what_is_outside_its_bounds_is_named():
         "kinds of school that do not differ, mixed: 8.0%",
         "kinds of school that do not differ, naive: 20.0%",
     ]
+
+
+# ---------------------------------------------------------------- schools
+
+
+def test_comparisons_of_schools_hold_the_truth_and_find_a_planted_rating_as_often_as_stated():
+    coverage = simulation_schools.SchoolCoverage()
+    for seed in range(60):
+        coverage.add(simulation_schools.outcomes(seed))
+    assert simulation_schools.outcomes(3) == simulation_schools.outcomes(3) != simulation_schools.outcomes(4)
+    assert coverage.stated == pytest.approx(0.123, abs=0.001)
+    for name in (simulation_schools.RANK, simulation_schools.CORRECTED, simulation_schools.RANGE):
+        assert 0.87 < coverage.share(name) < 0.995
+    assert coverage.share(simulation_schools.CHANCE) < 0.15 and coverage.share(simulation_schools.NONE) < 0.15
+    assert coverage.share(simulation_schools.FOUND) == pytest.approx(coverage.stated, abs=0.1)
+
+
+def test_what_is_outside_its_bounds_of_schools_is_named():
+    coverage = simulation_schools.SchoolCoverage(seeds=500)
+    total = 500 * simulation_schools.REPEATS
+    shares = {name: sum(bounds) / 2 for name, bounds in simulation_schools.BOUNDS.items()}
+    shares[simulation_schools.FOUND] = coverage.stated
+    coverage.counted.update({name: share * total for name, share in shares.items()})
+    assert coverage.outside() == []
+    assert "| a difference of .3 between ratings | found, at 5% | 12.3%" in coverage.table()
+    coverage.counted[simulation_schools.FOUND] = 0.2 * total
+    coverage.counted[simulation_schools.RANK] = 0.9 * total
+    assert coverage.outside() == ["rank of a school: 90.0%", "a difference of .3 between ratings: 20.0%"]
