@@ -198,8 +198,9 @@ def school_chance(_: Any, spec: Specification, sample: Sample, world: World) -> 
 
 
 @lru_cache(maxsize=1024)
-def _chance_range(sizes: tuple[float, ...], seed: int, draws: int = 2000) -> float:
-    """95% point of the range of means of ``sizes`` standard normal students."""
+def _chance_range(sizes: tuple[float, ...], seed: int) -> float:
+    """95% point of the range of means of ``sizes`` standard normal students: 2,000 draws, of many schools fewer."""
+    draws = max(200, min(2000, 4_000_000 // len(sizes)))
     z = np.random.default_rng(seed).standard_normal((draws, len(sizes))) / np.sqrt(sizes)
     return float(np.quantile(np.ptp(z, axis=1), 0.95))
 
