@@ -10,10 +10,12 @@ from report_fixture import ROOT, make_results, project
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.markdown import Source, escaped, pipe, shown_length, span
+from learning_survey.multiverse_plan import load_multiverse
 from learning_survey.report import OUTCOMES, about, assemble, commit, comparable, hyphened, nested, visible_lines
 from learning_survey.report_tables import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import Tables, read_rows, study_values, table_values, to_json
+from learning_survey.verdict_rules import LABELS, load_verdicts
 
 REPORTS = ROOT / "reports"
 SOURCES = sorted([*REPORTS.glob("*.qmd"), *REPORTS.glob("sections/*.qmd")])
@@ -424,3 +426,59 @@ def test_every_section_is_in_a_report_and_every_citation_in_the_references():
     keys = set(re.findall(r"(?m)^@\w+\{(\w+),", (REPORTS / "references.bib").read_text(encoding="utf-8")))
     cited = set(re.findall(r"\[@(\w+)", texts))
     assert cited == keys
+
+
+@pytest.mark.parametrize("verdict", LABELS)
+def test_prose_follows_the_verdicts(tmp_path, verdict):
+    def gives(rows):
+        for row in rows:
+            row |= {"verdict": verdict, "label": LABELS[verdict], "why": f"Because of {row['finding']}."}
+
+    study, results = results_of(project(tmp_path), "phase_one", change={"verdicts.findings": gives})
+    assemble(study, results, ROOT / "reports", tmp_path / "folder", "r")
+    meta = yaml.safe_load((tmp_path / "folder/_study.yml").read_text(encoding="utf-8"))
+    assert set(meta["verdicts"]) == {hyphened(finding.id) for finding in load_verdicts(study).findings}
+    for truth in meta["verdicts"].values():
+        assert [name for name, true in truth.items() if true] == [hyphened(verdict)]
+
+    def says(section):
+        text = (ROOT / f"reports/sections/{section}.qmd").read_text(encoding="utf-8")
+        return " ".join(line for _, line, stands in visible_lines(text, meta, section) if stands)
+
+    against = verdict == "not_supported"
+    assert ("hardly differ beyond" in says("difference")) == against
+    assert ("nothing to start from" in says("leadership")) == against
+    assert ("they do." in says("inspection")) == against
+    assert ("go together hardly" in says("inspection")) == (verdict == "supported")
+    table = TABLES["verdicts"](source_of(study, results))
+    assert table.count(f"**{LABELS[verdict]}**") == 9 and "Because of two\\_fifths." in table
+
+
+def test_a_study_without_verdicts_has_no_such_condition_and_no_curve(bfi, tmp_path):
+    study, results = bfi
+    assemble(study, results, ROOT / "reports", tmp_path / "folder", "r")
+    meta = yaml.safe_load((tmp_path / "folder/_study.yml").read_text(encoding="utf-8"))
+    assert meta["verdicts"] == {} and not meta["stages"]["verdicts"]
+    lines = visible_lines('[a]{.content-visible when-meta="verdicts.any.supported"}', meta, "x")
+    assert [line for _, line, _ in lines]
+    assert "fig-" not in (tmp_path / "folder/figures/curves.md").read_text(encoding="utf-8")
+
+
+def test_curves_stand_in_the_order_of_their_claims(phase_one, tmp_path):
+    study, results = phase_one
+    assemble(study, results, ROOT / "reports", tmp_path / "folder", "r")
+    text = (tmp_path / "folder/figures/curves.md").read_text(encoding="utf-8")
+    claims = [hyphened(claim.id) for claim in load_multiverse(study).claims]
+    assert re.findall(r"#fig-curve-([a-z-]+)", text) == claims
+
+
+def test_families_count_what_stays_below_a_twentieth(tmp_path):
+    def p(rows):
+        for i, row in enumerate(rows):
+            row |= {"label": row["family"], "p": 0.01, "p_holm": 0.01 if i % 2 else 0.2, "p_bh": 0.01}
+        rows[0] |= {"p": None, "p_holm": None, "p_bh": None}
+
+    study, results = results_of(project(tmp_path), "phase_one", change={"verdicts.families": p})
+    first, *_, last = [r for r in TABLES["families"](source_of(study, results)).splitlines()[2:] if r.startswith("|")]
+    assert [c.strip() for c in first.strip("|").split("|")] == ["key\\_stage\\_trends", "8", "8", "4", "8"]
+    assert "**All tests**" in last
