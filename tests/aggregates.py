@@ -5,7 +5,7 @@
 The numbers are drawn, not computed, but they hang together: limits lie around estimates, shares add to one.
 """
 
-from itertools import combinations
+from itertools import combinations, pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ import pandas as pd
 
 from learning_survey import tables
 from learning_survey.config import Instrument, Loaded, Study
+from learning_survey.multiverse_plan import CHOICES, lacking, load_multiverse
+from learning_survey.multiverse_words import levels
 from learning_survey.schemas import TABLES
 
 
@@ -87,8 +89,11 @@ def frames(study: Loaded, *, seed: int = 1, n_schools: int = 30) -> dict[str, pd
         made |= _gender(study, rng)
     if study.schools:
         made |= _schools(study, rng, level, n_schools) | _extremes(study, rng, published)
+        made |= _gaps(study, np.random.default_rng([seed, 1]))
     if study.inspection:
         made |= _inspection(study, rng, level)
+    if study.multiverse:
+        made |= _multiverse(study, rng)
     return {name: _complete(name, rows) for name, rows in made.items()}
 
 
@@ -184,7 +189,13 @@ def _key_stages(study, rng, level):
                 | _about("mean", _score(study, share) - fall, 0.07)
                 | _about("share_high", 0.5, 0.02)
             )
-    return {"key_stages.means": rows}
+    steps = [
+        {"dimension": d, "group_a": a.id, "group_b": b.id, "largest": 0.9 if i == 0 else 0.05}
+        | _about("step", -0.1 - 0.15 * (a.stage != b.stage) + rng.normal(0, 0.02), 0.05)
+        for d in [*level, "all"]
+        for i, (a, b) in enumerate(pairwise(levels))
+    ]
+    return {"key_stages.means": rows, "key_stages.steps": steps}
 
 
 def _gender(study, rng):
@@ -203,7 +214,9 @@ def _schools(study, rng, level, n_schools):
     everything = {**level, "all": np.mean(list(level.values()))}
     rows = [
         {"dimension": d, "school": school, "n": 100, "mean": _score(study, share) + effect, "rank": 1}
-        | _about("shrunken", _score(study, share) + 0.9 * effect, rng.uniform(0.05, 0.25))
+        | _about("shrunken", _score(study, share) + 0.9 * effect, (half := rng.uniform(0.05, 0.25)))
+        | {"compare_low": _score(study, share) + 0.9 * effect - 0.7 * half}
+        | {"compare_high": _score(study, share) + 0.9 * effect + 0.7 * half}
         for d, share in everything.items()
         for school, effect in effects
     ]
@@ -224,6 +237,20 @@ def _extremes(study, rng, published):
     return {"schools.extremes": rows}
 
 
+def _gaps(study, rng):
+    made = {}
+    for name, scale in (("schools.gaps", 1.0), ("schools.gaps_high", 40.0)):
+        dimensions = [*study.instrument.dimension_ids, *(["all"] if name == "schools.gaps" else [])]
+        made[name] = [
+            {"dimension": d, "n_schools": 80, "observed": scale * seen, "p": 0.001, "other_half": scale * 0.95 * seen}
+            | {"chance": 0.28 * scale, "chance_least": 0.2 * scale, "chance_most": 0.36 * scale}
+            | _about("corrected", 0.97 * scale * seen, 0.1 * scale)
+            for d in dimensions
+            if (seen := rng.uniform(1.2, 2.1))
+        ]
+    return made
+
+
 def _inspection(study, rng, level):
     rows = [
         {"dimension": d, "rating": rating, "n_schools": 9 + 3 * i, "n": 900, "sd": 0.25}
@@ -232,3 +259,23 @@ def _inspection(study, rng, level):
         for i, rating in enumerate(study.inspection.ratings)
     ]
     return {"inspection.means": rows}
+
+
+def _multiverse(study, rng):
+    """Every combination of the choices that matter to each claim, with estimates on either side of one."""
+    claims, rows = [], []
+    for claim in load_multiverse(study).claims:
+        if lacking(claim, study):
+            continue
+        ways = [list(words) if c in claim.CHOICES else [""] for c, words in levels(study).items()]
+        own = []
+        for number, choice in enumerate(product(*ways), 1):
+            value = _about("estimate", rng.normal(1, 0.5), 0.2)
+            about = {"claim": claim.id, "specification": number, "configured": number == 1, "computed": True}
+            own.append(about | dict(zip(CHOICES, choice, strict=True)) | {"holds": value["estimate"] > 1} | value)
+        held = sum(r["holds"] for r in own)
+        about = {"claim": claim.id, "label": claim.label, "unit": claim.UNIT, "rule": "the estimate is above 1"}
+        about |= {"n_specifications": len(own), "n_computed": len(own), "n_holds": held, "matters_most": "cleaning"}
+        claims.append(about)
+        rows += own
+    return {"multiverse.claims": claims, "multiverse.specifications": rows}

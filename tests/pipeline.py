@@ -34,11 +34,16 @@ def build(survey: Survey) -> None:
     study, tables = survey.load(), survey.tables
     survey.run("ingest", "clean", "score")
     for stage in study.stages:
+        if stage == "verdicts":  # after the scorecard
+            continue
         data = {} if stage == "published" else {"processed": survey.processed}
         step(survey, stage, **data, out=tables / stage)
-    step(survey, "values", tables=tables, out=survey.results / "values.json")
+    scorecard = survey.results / "scorecard.csv"
     if study.published:
-        step(survey, "scorecard", tables=tables, out=survey.results / "scorecard.csv")
+        step(survey, "scorecard", tables=tables, out=scorecard)
+    if study.verdicts:
+        step(survey, "verdicts", tables=tables, scorecard=scorecard, out=tables / "verdicts")
+    step(survey, "values", tables=tables, out=survey.results / "values.json")
 
 
 def publish(survey: Survey, claims: list[tuple[str, str, str]], rules: dict[str, Any]) -> None:

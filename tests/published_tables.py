@@ -16,7 +16,8 @@ from typing import Any
 import pandas as pd
 from conftest import ROOT
 
-from learning_survey.config import Loaded
+from learning_survey.config import Loaded, load_study
+from learning_survey.multiverse_plan import load_multiverse
 from learning_survey.schemas import TABLES
 from learning_survey.tables import write
 
@@ -83,13 +84,25 @@ def agreeing() -> dict[str, pd.DataFrame]:
             {"matrix": m, "method": method, "factors": k}
             for m, method, k in (("dimensions", "parallel_factors", 3), ("dimensions", "map", 2), ("items", "map", 9))
         ],
+        "factors.congruence": [
+            {"solution": "dimensions", "factor": f, "tucker": 0.99} for f in ("teachers", "learning", "safety")
+        ],
+        "invariance.verdicts": [{"grouping": g, "label": g, "outcome": "holds"} for g in ("group", "gender")],
+        "schools.variance": [{"dimension": d, **estimate("icc1", 0.1 + 0.01 * i, 0.05)} for i, d in enumerate(high)],
+        "multiverse.claims": [
+            {"claim": c.id, "n_computed": 10, "n_holds": 10, "share_holds": 1.0, **estimate("estimate", 2.0, 0.5)}
+            for c in load_multiverse(load_study("phase_one", ROOT)).claims
+        ],
         "describe.dimensions": [{"dimension": d, **estimate("share_high", x / 100, 0.03)} for d, x in high.items()],
+        "describe.bands": [
+            {"dimension": d, "band": b, "share": s} for d in high for b, s in (("very_low", 0.25), ("quite_low", 0.3))
+        ],
         "describe.items": [
             {"item": f"{d}{k}", "dimension": d, **estimate("mean", levels.get(d, 3.0) + 0.01 * k, 0.05)}
             for d in dimensions
             for k in range(1, 5)
         ],
-        "describe.contrasts": [{"dimension": "challenge", **estimate("difference", 0.4, 0.1)}],
+        "describe.contrasts": [{"dimension": "challenge", "p": 0.001, **estimate("difference", 0.4, 0.1)}],
         "key_stages.means": [
             {"dimension": d, "group": g, "group_order": i + 1, **estimate("mean", m, 0.1)}
             for d in dimensions
@@ -107,6 +120,7 @@ def agreeing() -> dict[str, pd.DataFrame]:
                 "group_b": b,
                 "adjacent": list(KEY_STAGES).index(b) - list(KEY_STAGES).index(a) == 1,
                 "difference": KEY_STAGES[a] - KEY_STAGES[b],
+                "p_clustered": 0.0003,
                 "p_holm": 0.03,
             }
             for d in dimensions
@@ -117,8 +131,9 @@ def agreeing() -> dict[str, pd.DataFrame]:
             for d in dimensions
             for i, (g, m) in enumerate(GENDERS.items())
         ],
+        "gender.tests": [{"dimension": d, "test": "clustered_wald", "p": 0.001} for d in dimensions],
         "gender.pairs": [
-            {"dimension": d, "group_a": a, "group_b": b, **estimate("hedges_g", g, 0.2)}
+            {"dimension": d, "group_a": a, "group_b": b, "p_clustered": 0.002, **estimate("hedges_g", g, 0.2)}
             for d in dimensions
             for (a, b), g in zip(combinations(GENDERS, 2), (0.1, 0.3, 0.2), strict=True)
         ],
@@ -130,6 +145,8 @@ def agreeing() -> dict[str, pd.DataFrame]:
                 "dimension": d,
                 **estimate("gap", gaps[d], 8),
                 **estimate("d", effects.get(d, 1.7), 0.3),
+                **estimate("d_total", effects.get(d, 1.7), 0.3),
+                **estimate("d_shrunken", effects.get(d, 1.7) - 0.1, 0.3),
                 "p": 0.001,
                 "p_holm": 0.009,
             }
@@ -139,7 +156,31 @@ def agreeing() -> dict[str, pd.DataFrame]:
             {"dimension": d, "rating": r, **estimate("mean", m, 0.2)} for d in dimensions for r, m in RATINGS.items()
         ],
         "inspection.tests": [
-            {"dimension": d, "test": t, "p": 0.2, "p_holm": 0.9} for d in dimensions for t in ("welch_anova", "kruskal")
+            {"dimension": d, "test": t, "p": 0.2, "p_holm": 0.9, "detectable": 1.1}
+            for d in dimensions
+            for t in ("welch_anova", "kruskal")
+        ],
+        "schools.gaps": [
+            {"dimension": d, "observed": 1.7, "chance": 0.3, "p": 0.0005, **estimate("corrected", 1.6, 0.1)}
+            for d in [*dimensions, "all"]
+        ],
+        "schools.cultures": [
+            {"definition": name, "measure": "share_high", **estimate("ratio", ratio, 0.2)}
+            for name, ratio in (("share_60", 2.0), ("top_tenth", 1.6), ("nobody", float("nan")))
+        ],
+        "inspection.equivalence": [
+            {"dimension": d, "model": m, "bound": 0.5, "verdict": "open"}
+            for d in dimensions
+            for m in ("unadjusted", "phase")
+        ],
+        "inspection.effects": [{"dimension": d, "model": "phase", "p": 0.5} for d in dimensions],
+        "models.tests": [
+            {"dimension": d, "test": t, "method": "cr2", "p": 0.001} for d in dimensions for t in ("group", "gender")
+        ],
+        "inspection.pairs": [
+            {"dimension": d, "rating_a": a, "rating_b": b, "p": 0.4}
+            for d in dimensions
+            for a, b in combinations(RATINGS, 2)
         ],
         "inspection.extremes": [
             {"position": "highest", "school": "S02", "rating": "Good"},

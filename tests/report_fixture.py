@@ -14,13 +14,15 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Any
 
 from learning_survey.careless import INDICES, SAMPLES
 from learning_survey.config import Loaded
+from learning_survey.multiverse_plan import lacking, load_multiverse
 from learning_survey.schemas import TABLES
+from learning_survey.verdict_rules import LABELS, load_verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
@@ -68,9 +70,21 @@ def make_results(
 
 def _figures(study: Loaded) -> list[str]:
     names = ["flow", "share_high", "items", "loadings"]
-    for stage, own in (("key_stages", []), ("gender", []), ("schools", ["extremes"]), ("inspection", [])):
+    for stage, own in (
+        ("key_stages", ["key_stage_steps"]),
+        ("gender", []),
+        ("schools", ["extremes", "gaps"]),
+        ("inspection", []),
+    ):
         names += [stage, *own] if stage in study.stages else []
-    return names
+    return names + [f"curve_{claim}" for claim in _claims(study)]
+
+
+def _claims(study: Loaded) -> list[str]:
+    """Headline claims that the study can compute."""
+    if not study.multiverse:
+        return []
+    return [claim.id for claim in load_multiverse(study).claims if not lacking(claim, study)]
 
 
 def _tables(study: Loaded) -> dict[str, list[Row]]:
@@ -143,16 +157,12 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
     if study.gender:
         keys |= _group_keys("gender", dims, [x.id for x in study.gender.categories])
     if study.schools:
-        keys["schools.variance"] = [(d,) for d in dims]
-        keys["schools.means"] = list(product([*dims, "all"], schools))
-        keys["schools.extremes"] = [(d,) for d in dims]
-        keys["schools.strong_culture"] = [("share_high",)]
+        keys |= _school_keys(dims, schools)
     if study.inspection:
-        ratings = study.inspection.ratings
-        keys["inspection.means"] = list(product(dims, ratings))
-        keys["inspection.tests"] = list(product(dims, ("welch_anova", "kruskal")))
-        keys["inspection.pairs"] = [(d, a, b) for d in dims for a, b in combinations(ratings, 2)]
-        keys["inspection.extremes"] = [("highest",), ("lowest",)]
+        keys |= _inspection_keys(dims, study.inspection.ratings)
+    if "models" in study.stages:
+        keys |= _model_keys(study, dims)
+    keys |= _verdict_keys(study)
     if study.published:
         ways = ("promax_4_kaiser", "varimax")
         keys["published.rotations"] = keys["published.alpha"] = [(w,) for w in ways]
@@ -163,12 +173,76 @@ def _tables(study: Loaded) -> dict[str, list[Row]]:
     return {name: [_row(study, name, key, n) for n, key in enumerate(rows)] for name, rows in keys.items()}
 
 
+def _school_keys(dims: list[str], schools: list[str]) -> dict[str, list[tuple]]:
+    return {
+        "schools.variance": [(d,) for d in dims],
+        "schools.means": list(product([*dims, "all"], schools)),
+        "schools.extremes": [(d,) for d in dims],
+        "schools.gaps": [(d,) for d in [*dims, "all"]],
+        "schools.gaps_high": [(d,) for d in dims],
+        "schools.cultures": list(product(("share_60", "top_tenth"), ("share_high", "mean"))),
+        "schools.strong_culture": [("share_high",)],
+    }
+
+
+def _inspection_keys(dims: list[str], ratings: list[str]) -> dict[str, list[tuple]]:
+    return {
+        "inspection.means": list(product(dims, ratings)),
+        "inspection.tests": list(product(dims, ("welch_anova", "kruskal"))),
+        "inspection.pairs": [(d, a, b) for d in dims for a, b in combinations(ratings, 2)],
+        "inspection.extremes": [("highest",), ("lowest",)],
+        "inspection.frameworks": [("four_grades",), ("undated",)],
+        "inspection.effects": list(product(dims, ("unadjusted", "phase", "weighted", "mixed"))),
+        "inspection.equivalence": list(product(dims, ("unadjusted", "phase"))),
+        "inspection.power": [(0.3,), (0.5,)],
+        "inspection.contrast": [("unadjusted",), ("phase",)],
+    }
+
+
+def _model_keys(study: Loaded, dims: list[str]) -> dict[str, list[tuple]]:
+    methods = ("naive", "robust", "mixed", "cr2", "bootstrap")
+    kinds = {"group": study.key_stages and study.key_stages.levels, "gender": study.gender and study.gender.categories}
+    levels = {term: [x.id for x in own] for term, own in kinds.items() if own}
+    tests = [*levels, *(["group_gender"] if len(levels) == 2 else [])]
+    every = [(term, level) for term, own in levels.items() for level in own]
+    pairs = [(term, a, b) for term, own in levels.items() for a, b in combinations(own, 2)]
+    return {
+        "models.coefficients": [(d, *x, m) for d in dims for x in every for m in methods],
+        "models.tests": list(product(dims, tests, methods)),
+        "models.variance": [(d,) for d in dims],
+        "models.means": [(d, *x) for d in dims for x in every],
+        "models.contrasts": [(d, *x) for d in dims for x in pairs],
+    }
+
+
+def _verdict_keys(study: Loaded) -> dict[str, list[tuple]]:
+    keys: dict[str, list[tuple]] = {}
+    if study.multiverse:
+        keys["multiverse.claims"] = [(claim,) for claim in _claims(study)]
+        keys["multiverse.specifications"] = list(product(_claims(study), (1, 2)))
+    if study.verdicts:
+        rules = load_verdicts(study)
+        keys["verdicts.findings"] = [(finding.id,) for finding in rules.findings]
+        keys["verdicts.values"] = [(finding.id, value) for finding in rules.findings for value in finding.values]
+        keys["verdicts.families"] = list(product((f.id for f in rules.families), study.instrument.dimension_ids))
+    return keys
+
+
 def _group_keys(stage: str, dims: list[str], groups: list[str]) -> dict[str, list[tuple]]:
     return {
         f"{stage}.means": list(product(dims, groups)),
         f"{stage}.tests": list(product(dims, ("welch_anova", "clustered_wald", "trend_naive", "trend_clustered"))),
         f"{stage}.pairs": [(d, a, b) for d in dims for a, b in combinations(groups, 2)],
-    }
+        f"{stage}.effects": [(d, a, b) for d in dims for a, b in combinations(groups, 2)],
+    } | (
+        {"gender.range": [("smallest",), ("largest",)]}
+        if stage == "gender"
+        else {
+            "key_stages.order": list(product(dims, ("falls", "rises"))),
+            "key_stages.isotonic": list(product(dims, groups)),
+            "key_stages.steps": [(d, a, b) for d in [*dims, "all"] for a, b in pairwise(groups)],
+        }
+    )
 
 
 def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
@@ -178,23 +252,35 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
     words = (
         {d.id: d.label for d in i.dimensions} | {x.id: x.wording for x in i.items} | {b.id: b.label for b in i.bands}
     )
+    words |= {x.id: x.label for x in (study.key_stages.levels if study.key_stages else [])}
+    words |= {x.id: x.label for x in (study.gender.categories if study.gender else [])}
     for column, about in spec.columns.items():
         if column in row:
             continue
         if about.unit in ("id", "text"):
             row[column] = {
-                "dimension": next((x.dimension for x in i.items if x.id in key), None),
+                "dimension": next((x.dimension for x in i.items if x.id in key), i.dimension_ids[0]),
+                "group_a": study.gender and study.gender.categories[0].id,
+                "group_b": study.gender and study.gender.categories[-1].id,
                 "wording": words.get(key[0]),
                 "text": "1,234",
                 "action": "drop" if name == "clean.careless" else "drop_row",
                 "rating": "Good",
                 "outcome": "partial",
+                "unit": "share",
+                "matters_most": "high",
                 "why": "items work differently",
+                "ordinal_check": "agrees",
+                "includes": None,
+                "merged_with": None,
                 "school": "S01",
+                "verdict": "caveat" if name == "verdicts.findings" else "open",
                 "top_school": "S01",
                 "bottom_school": "S04",
                 "factor_label": next((f.label for f in i.factors if f.id == key[-1]), f"Factor {str(key[-1])[1:]}"),
             }.get(column, words.get(key[-1], words.get(key[0], str(key[-1]))))
+        elif column == "rounded_to":
+            row[column] = None
         elif about.unit == "flag":
             row[column] = key[0] in i.reversed_ids if column == "reversed" else position % 2 == 0
         elif column in ("rank", "group_order", "band_order"):
@@ -203,6 +289,8 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
             row[column] = None if study.published is None or key[0] == "items" else 0.01 * (position % 7)
         else:
             row[column] = TYPICAL[about.unit] + (position if about.unit == "count" else 0.001 * (position % 97))
+    if name == "verdicts.findings":
+        row["label"] = LABELS[row["verdict"]]
     for column in spec.columns:
         if column.endswith("_ci_low"):
             middle = row.get(column.removesuffix("_ci_low"), 0.5)

@@ -3,6 +3,7 @@
 instrument = make_instrument(dimensions=2, per=4, points=5)
 study = make_study(instrument, schools={"min_students": 5})
 students = make_students(instrument, scores={"d1": x, "d2": y}, school=labels, gender=labels)
+cells = make_cells(instrument, scores={"d1": x, "d2": y}, school=labels, gender=labels)
 """
 
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from learning_survey.config import Instrument, Loaded, Study
+from learning_survey.cells import KEYS, Cells
+from learning_survey.config import ALL, Instrument, Loaded, Study
 from learning_survey.students import Students
 
 
@@ -74,3 +76,27 @@ def make_students(instrument: Instrument, scores=None, items=None, *, school=Non
         for name, values in (("school", school), ("gender", gender), ("group", group))
     }
     return Students(pl.LazyFrame(labels | numbers))
+
+
+def make_cells(instrument: Instrument, scores, *, school=None, cluster=None, gender=None, group=None) -> Cells:
+    """Cells of students with these scores, whatever numbers they are; NaN is no score.
+
+    ``cluster`` is the school, or one of 100 random groups where there is none.
+    """
+    students = make_students(instrument, scores, school=school, gender=gender, group=group).rows.collect()
+    if cluster is None:
+        cluster = students["school"] if school is not None else np.arange(students.height) % 100
+    people = students.with_columns(
+        pl.Series("cluster", [str(c) for c in cluster]),
+        pl.lit(None, pl.Int16).alias("age"),
+        pl.lit(value=False).alias("flagged"),
+        pl.mean_horizontal(pl.col(instrument.dimension_ids)).alias(ALL),
+    )
+    parts = [
+        people.filter(pl.col(d).is_not_null())
+        .group_by(*KEYS, pl.col(d).alias("score"))
+        .len("n")
+        .select(*KEYS, pl.lit(d).alias("dimension"), pl.lit(99).alias("answered"), "score", "n")
+        for d in [*instrument.dimension_ids, ALL]
+    ]
+    return Cells.of(pl.concat(parts).sort(*KEYS, "dimension", "score"), instrument)

@@ -49,6 +49,10 @@ def _analysis(stage: str, *more: str) -> Step:
     return Step(("{p}/scores.parquet", "{p}/moments.npz", *more), (f"{{r}}/tables/{stage}/*.csv",))
 
 
+def _comparison(stage: str, *more: str) -> Step:
+    return Step(("{p}/cells.parquet", *more), (f"{{r}}/tables/{stage}/*.csv",))
+
+
 _BY_GROUP = ("{p}/moments_group.npz", "{p}/moments_gender.npz")
 _PUBLISHED = ("config/published/{published}.csv", "config/published/{published}.yaml")
 _TABLES = "{r}/tables/*.csv"
@@ -72,14 +76,29 @@ STEPS = {
     "factors": _analysis("factors", "{p}/pairs.npz", _PUBLISHED[0]),
     "confirmatory": _analysis("confirmatory"),
     "invariance": _analysis("invariance"),
-    "key_stages": _analysis("key_stages"),
-    "gender": _analysis("gender"),
-    "schools": _analysis("schools"),
-    "inspection": _analysis("inspection", "{p}/schools.parquet"),
+    "key_stages": _comparison("key_stages"),
+    "gender": _comparison("gender"),
+    "schools": _comparison("schools"),
+    "inspection": _comparison("inspection", "{p}/schools.parquet"),
+    "models": _comparison("models", "{p}/schools.parquet"),
+    "multiverse": Step(
+        ("{p}/cells.parquet", "{p}/schools.parquet", "config/multiverse/{multiverse}.yaml"),
+        ("{r}/tables/multiverse/*.csv",),
+    ),
     "published": Step(_PUBLISHED, ("{r}/tables/published/*.csv",)),
     "figures": Step((_TABLES, _PUBLISHED[0]), ("{r}/figures/*",)),
     "values": Step((_TABLES,), ("{r}/values.json",)),
     "scorecard": Step((_TABLES, *_PUBLISHED), ("{r}/scorecard.csv",)),
+    "verdicts": Step(
+        (
+            _TABLES,
+            "{r}/scorecard.csv",
+            *_PUBLISHED,
+            "config/verdicts/{verdicts}.yaml",
+            "config/multiverse/{multiverse}.yaml",
+        ),
+        ("{r}/tables/verdicts/*.csv",),
+    ),
     "report": Step((_TABLES, "{r}/figures/*", "{r}/values.json", "{r}/scorecard.csv", "reports/*"), ("{r}/report/*",)),
 }
 
@@ -132,6 +151,8 @@ class Audited:
             "exports": [f"{Path(study.exports.folder).as_posix()}/{pattern}" for pattern in study.exports.files],
             "register": [Path(study.register_.file).as_posix()] if study.register_ else [],
             "published": [study.published] if study.published else [],
+            "multiverse": [study.multiverse] if study.multiverse else [],
+            "verdicts": [study.verdicts] if study.verdicts else [],
             "calibration": [study.calibration] if study.calibration else [],
         }
         if not file_labels.named(study):
@@ -250,7 +271,8 @@ def trail(audited: Audited) -> list[dict[str, Any]]:
 def steps(audited: Audited) -> list[dict[str, Any]]:
     """One row per rule: its code, a hash over that code, what it reads and what it writes."""
     rows = []
-    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "published"}
+    optional = {"confirmatory", "invariance", "key_stages", "gender", "schools", "inspection", "models", "multiverse"}
+    optional |= {"published", "verdicts"}
     stages = optional - set(audited.study.stages)
     if not audited.study.synthetic:
         stages.add("simulate")

@@ -288,6 +288,9 @@ class Register(Strict):
     phase: str | None = "phase"
     country: str | None = "country"
     rating: str | None = "ofsted_rating"
+    rating_date: str | None = Field(
+        default=None, description="date of the rating, as 2019-11-05 or 05/11/2019; see inspection.frameworks"
+    )
 
 
 class Level(Strict):
@@ -331,6 +334,19 @@ class Gender(Strict):
 
     label: str = "Gender"
     categories: list[Category] = Field(min_length=2)
+    small: Literal["withhold", "merge"] = Field(
+        default="withhold", description="what becomes of categories of fewer than min_group students in comparisons"
+    )
+    merge_into: Identifier | None = Field(default=None, description="the category that small ones are counted with")
+
+    @model_validator(mode="after")
+    def _mergeable(self) -> Gender:
+        if (self.small == "merge") != (self.merge_into is not None):
+            raise ValueError("'small: merge' and 'merge_into' go together")
+        known = [category.id for category in self.categories]
+        if self.merge_into is not None and self.merge_into not in known:
+            raise ValueError(f"merge_into: unknown category '{self.merge_into}'. {nearest(self.merge_into, known)}")
+        return self
 
 
 class Ages(Strict):
@@ -436,7 +452,7 @@ class InvariancePlan(Strict):
 
 
 class ModelPlan(Strict):
-    """Mixed models of students in schools."""
+    """Mixed models of students in schools: key stage and gender, and the phase where key stages do not tell it."""
 
     covariates: list[Literal["age", "phase", "country"]] = Field(
         default=[], description="beside key stage and gender; phase and country are the register's"
@@ -458,15 +474,58 @@ class SchoolPlan(Strict):
     standardiser: Literal["total", "pooled_within"] = "total"
     min_students: int = 20
     strong_culture: StrongCulture | None = None
+    culture_shares: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default=[0.5, 0.55, 0.6, 0.65, 0.7], description="other values of min_share that schools.cultures tries"
+    )
+
+
+class Framework(Strict):
+    """How schools were rated from a date on: ``overall`` says whether a school got one grade for everything."""
+
+    id: Identifier
+    label: str
+    start: date | None = Field(default=None, alias="from", description="first day; none for the earliest framework")
+    overall: bool = True
+
+
+# Overall grades of state schools in England ended on 2 September 2024; report cards began on 10 November 2025.
+OFSTED = [
+    Framework(id="four_grades", label="One of four grades overall"),
+    Framework(id="no_overall", label="Grades without an overall one", **{"from": date(2024, 9, 2)}, overall=False),
+    Framework(id="report_card", label="Report card", **{"from": date(2025, 11, 10)}, overall=False),
+]
 
 
 class InspectionPlan(Strict):
-    """Rating groups, best first, and the pair that the report compares."""
+    """Rating groups, best first, and the pair that the report compares.
+
+    A rating given under a framework without an overall grade is in no comparison (register.rating_date tells which).
+    """
 
     label: str = "Ofsted rating"
     ratings: list[str] = Field(min_length=2)
     higher: str | None = None
     lower: str | None = None
+    frameworks: list[Framework] = Field(default=OFSTED, min_length=1, description="from the earliest to the latest")
+    after_survey: Literal["keep", "exclude"] = Field(
+        default="keep", description="ratings given after survey_date: counted and kept, or counted and left out"
+    )
+    equivalence: float = Field(
+        default=0.5,
+        gt=0,
+        description="a difference smaller than this, in standard deviations between schools, counts as none",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> InspectionPlan:
+        starts = [framework.start for framework in self.frameworks]
+        if starts[0] is not None or None in starts[1:] or starts[1:] != sorted(set(starts[1:])):
+            raise ValueError("frameworks: the first has no 'from', each other one a later date than the one before")
+        return self
+
+    def framework_on(self, day: date) -> Framework:
+        """The framework of a rating given on a day."""
+        return [f for f in self.frameworks if f.start is None or f.start <= day][-1]
 
 
 class Resampling(Strict):
@@ -487,10 +546,13 @@ class Study(Strict):
     seed: int
     instrument: Identifier
     published: Identifier | None = None
+    multiverse: Identifier | None = Field(default=None, description="a file of config/multiverse: headline claims")
+    verdicts: Identifier | None = Field(default=None, description="a file of config/verdicts; needs 'published'")
     calibration: Identifier | None = None
     report: Identifier
     source: str = ""
     survey_date: date | None = None
+    longitudinal: bool = Field(default=False, description="the groups of key_stages are the same students, asked again")
     draft: bool = Field(default=False, description="drafted from exports; a person must confirm it before it runs")
     confirm: list[str] = Field(default=[], description="what a person must confirm in a draft")
     exports: Exports
@@ -547,7 +609,16 @@ class Study(Strict):
             (self.clean.test_status, self.columns.status, "clean.test_status needs columns.status"),
             (self.clean.consent, self.columns.consent, "clean.consent needs columns.consent"),
             (self.columns.consent, self.clean.consent, "columns.consent needs clean.consent, the values that consent"),
+            (self.verdicts, self.published, "verdicts need 'published', the claims that they are about"),
             (self.columns.birth_date, self.survey_date, "columns.birth_date needs survey_date"),
+            *(
+                (covariate in self.models.covariates, given, f"models.covariates: {covariate} needs {place}")
+                for covariate, given, place in (
+                    ("age", self.columns.age or self.columns.birth_date, "columns.age or columns.birth_date"),
+                    ("phase", self.register_ and self.register_.phase, "a register with a phase column"),
+                    ("country", self.register_ and self.register_.country, "a register with a country column"),
+                )
+            ),
             (self.clean.unknown_school == "drop", self.register_, "clean.unknown_school: drop needs a register"),
             (
                 self.columns.year_group,
@@ -580,7 +651,10 @@ class Study(Strict):
             "gender": self.gender,
             "schools": self.schools,
             "inspection": self.inspection,
+            "models": self.key_stages or self.gender,
+            "multiverse": self.multiverse,
             "published": self.published,
+            "verdicts": self.verdicts,
         }
         always = ["describe", "reliability", "missing", "polychoric", "factors"]
         return always + [name for name, plan in optional.items() if plan]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,17 @@ class Delivery:
     truth: dict[str, Any]
 
 
+def rating_dates(ratings: list[str | None], study: Study, seed: int) -> list[date | None]:
+    """A date for each rating, evenly likely from nine years to fifteen months before the survey; without one, none.
+
+    No source tells when schools were rated; these dates are invented, and nothing else depends on them.
+    """
+    if study.survey_date is None:
+        return [None] * len(ratings)
+    days = np.random.default_rng([seed, 2]).integers(456, 9 * 365, len(ratings))
+    return [None if r is None else study.survey_date - timedelta(int(d)) for r, d in zip(ratings, days, strict=True)]
+
+
 def deliver(cohort: Cohort, calibration: Calibration, instrument: Instrument, study: Study, seed: int) -> Delivery:
     """The cohort as a survey operator would deliver it, with dirt. Pure."""
     import polars as pl
@@ -74,7 +85,8 @@ def deliver(cohort: Cohort, calibration: Calibration, instrument: Instrument, st
         for k, kind in enumerate(KINDS, start=1):
             truth_rows[kind] += [[name, int(line)] for line in lines[rows["kind"][here] == k]]
     register = pl.DataFrame({k: v for k, v in cohort.schools.items() if k not in ("kind", "n")})
-    register = register.with_columns(pl.lit("synthetic").alias("cohort"))
+    dates = pl.Series(rating_dates(cohort.schools["ofsted_rating"], study, seed), dtype=pl.Date)
+    register = register.with_columns(dates.alias("ofsted_date"), pl.lit("synthetic").alias("cohort"))
     kinds = cohort.schools["kind"]
     ids = cohort.schools["school_id"]
     truth = {

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning_survey import flow_figure, plots, style, tables
+from learning_survey import curve_figure, flow_figure, gaps_figure, plots, steps_figure, style, tables
 from learning_survey.errors import SurveyError
+from learning_survey.multiverse_plan import CURVE, lacking, load_multiverse
 from learning_survey.shown import (
     Shown,
     gender_panels,
@@ -37,8 +38,9 @@ from learning_survey.shown import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
-    from learning_survey.config import Loaded, Study
+    from learning_survey.config import Loaded
 
 # Figure, the stage that a study must have for it, and the tables that it shows; in the order of the report.
 FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -47,18 +49,35 @@ FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "items": ("describe", ("describe.items", "describe.item_distribution")),
     "loadings": ("factors", ("factors.loadings",)),
     "key_stages": ("key_stages", ("key_stages.means",)),
+    "key_stage_steps": ("key_stages", ("key_stages.steps",)),
     "gender": ("gender", ("gender.pairs",)),
     "schools": ("schools", ("schools.means",)),
     "extremes": ("schools", ("schools.extremes",)),
+    "gaps": ("schools", ("schools.gaps", "schools.gaps_high")),
     "inspection": ("inspection", ("inspection.means",)),
 }
 
 
-def names(study: Study | Loaded) -> list[str]:
+def names(study: Loaded) -> list[str]:
     """The figures that apply to a study, in the order of the report."""
     left_out = set() if study.factors.dimension_factors else {"loadings"}
     stages = ("clean", *study.stages)
-    return [name for name, (stage, _) in FIGURES.items() if stage in stages and name not in left_out]
+    found = [name for name, (stage, _) in FIGURES.items() if stage in stages and name not in left_out]
+    if study.multiverse:
+        found += [f"{CURVE}{claim.id}" for claim in load_multiverse(study).claims if not lacking(claim, study)]
+    return found
+
+
+def tables_of(name: str) -> tuple[str, ...]:
+    """The tables that a figure shows."""
+    return ("multiverse.claims", "multiverse.specifications") if name.startswith(CURVE) else FIGURES[name][1]
+
+
+def draw(name: str, shown: Shown) -> Figure:
+    """The figure; call it inside ``style.applied()``."""
+    if name.startswith(CURVE):
+        return curve_figure.draw(shown, name.removeprefix(CURVE))
+    return getattr(plots, name)(shown)
 
 
 def make(study: Loaded, folder: Path, out: Path) -> None:
@@ -69,7 +88,7 @@ def make(study: Loaded, folder: Path, out: Path) -> None:
     """
     published, applying = read_published(study), names(study)
     shown = [
-        Shown(study, {table: tables.read(folder, table) for table in FIGURES[name][1]}, published) for name in applying
+        Shown(study, {table: tables.read(folder, table) for table in tables_of(name)}, published) for name in applying
     ]
     stems = [name + study.mark for name in applying]
     with style.applied(), drawing() as each:
@@ -83,7 +102,7 @@ def make(study: Loaded, folder: Path, out: Path) -> None:
 
 def _draw(name: str, shown: Shown, stem: Path) -> tuple[str, str]:
     """Draw and save one figure; return its alternative text and its caption."""
-    style.save(getattr(plots, name)(shown), stem)
+    style.save(draw(name, shown), stem)
     return describe(name, shown)
 
 
@@ -130,7 +149,8 @@ def read_published(study: Loaded) -> dict[str, str]:
 
 def describe(name: str, shown: Shown) -> tuple[str, str]:
     """Alternative text and caption of one figure; both say so when the cohort is synthetic."""
-    alt, caption = WORDS[name](shown)
+    curve = name.startswith(CURVE)
+    alt, caption = curve_figure.words(shown, name.removeprefix(CURVE)) if curve else WORDS[name](shown)
     tail = " Synthetic cohort." if shown.study.synthetic else ""
     return alt + tail, caption + tail
 
@@ -307,7 +327,8 @@ def schools(shown: Shown) -> tuple[str, str]:
     d = school_means(shown.tables["schools.means"])
     caption = (
         f"School means over all dimensions, drawn towards the mean of schools by their reliability, lowest to highest."
-        f" Lines are {study.resampling.level:.0%} intervals; the horizontal line is the mean of schools."
+        f" Thin lines are {study.resampling.level:.0%} intervals; two schools whose thick lines do not overlap differ,"
+        f" at {1 - study.resampling.level:.0%} on average of pairs. The horizontal line is the mean of schools."
     )
     what = f"Caterpillar plot of the shrunken means of {len(d)} schools"
     if d.empty:
@@ -389,8 +410,10 @@ WORDS: dict[str, Callable[[Shown], tuple[str, str]]] = {
     "items": items,
     "loadings": loadings,
     "key_stages": key_stages,
+    "key_stage_steps": steps_figure.words,
     "gender": gender,
     "schools": schools,
     "extremes": extremes,
+    "gaps": gaps_figure.words,
     "inspection": inspection,
 }

@@ -2,7 +2,8 @@
 
 Groups of one study cross its schools (girls and boys) or do not (primary and secondary key stages). Each comparison is
 made twice: as if students were independent, by the field's usual tests, and with variances clustered by school
-(``uncertainty``), where a school's students may stand in several groups.
+(``uncertainty``), where a school's students may stand in several groups. All of it needs only students counted by
+score (``group_sample``), so its cost does not depend on how many they are.
 
 A group of fewer than ``min_group`` students is in no test. A group whose students all sit in one school is in no
 clustered one: nothing tells the group from the school.
@@ -10,7 +11,6 @@ clustered one: nothing tells the group from the school.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -18,109 +18,74 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.bands import is_high
-from learning_survey.uncertainty import (
-    NAN,
-    Codes,
-    Estimate,
-    cluster_variance,
-    count_clusters,
-    f_p,
-    holm,
-    mean,
-    share,
-    t_p,
-    t_quantile,
-    withhold,
-)
+from learning_survey.disclosure import rounded
+from learning_survey.group_sample import Groups, Sample
+from learning_survey.uncertainty import NAN, Estimate, f_p, holm, mean, share, t_p, t_quantile, withhold
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from learning_survey.cells import Cells
     from learning_survey.config import Instrument
-    from learning_survey.students import Students
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Groups:
-    """The groups of a comparison: ids, labels as printed, whether their order means something, each student's group."""
-
-    ids: list[str]
-    labels: list[str]
-    ordered: bool
-    of: Codes
-    level: float = 0.95
-    min_group: int = 10
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One dimension's scores of students who have one and are in a group; three arrays of length N."""
-
-    x: Array
-    group: Codes
-    cluster: Codes
-
-    @classmethod
-    def of(cls, students: Students, dimension: str, groups: Groups) -> Sample:
-        x = students.scores(dimension)
-        keep = ~np.isnan(x) & (groups.of >= 0)
-        return cls(x[keep], groups.of[keep], students.cluster[keep])
-
-    def part(self, groups: list[int]) -> Sample:
-        """Only the students in some groups."""
-        keep = np.isin(self.group, groups)
-        return Sample(self.x[keep], self.group[keep], self.cluster[keep])
-
-    def within(self, group: int) -> Array:
-        return self.x[self.group == group]
-
-    def large(self, least: int) -> list[int]:
-        """Groups of at least ``least`` students, and never fewer than two."""
-        return [int(g) for g in np.unique(self.group) if (self.group == g).sum() >= max(least, 2)]
-
-    def clustered(self, groups: list[int]) -> list[int]:
-        """Those of ``groups`` whose students sit in two clusters or more."""
-        return [g for g in groups if count_clusters(self.cluster[self.group == g]) > 1]
 
 
 # ---------------------------------------------------------------- tables
 
 
-def means(students: Students, instrument: Instrument, groups: Groups) -> pd.DataFrame:
+def means(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
     """Table ``*.means``: each group's mean and share high, clustered by the schools that have students in it."""
     import pandas as pd
 
     rows = []
     for dimension in instrument.dimension_ids:
-        sample = Sample.of(students, dimension, groups)
+        sample = Sample.of(cells, dimension, groups)
         for g, name in enumerate(groups.ids):
-            x, cluster = sample.within(g), sample.cluster[sample.group == g]
-            estimate = mean(x, cluster, groups.level)
+            part = sample.part([g])
+            cluster = None if part.alone else part.cluster
+            estimate = mean(part.x, cluster, groups.level, part.weight)
+            numbers = {
+                "n": estimate.n,
+                "n_schools": NAN if part.alone else estimate.clusters,
+                **estimate.columns("mean"),
+                "sd": estimate.sd,
+                **share(is_high(part.x, instrument), cluster, groups.level, part.weight).columns("share_high"),
+            }
             rows.append(
                 {
                     "dimension": dimension,
                     "group": name,
                     "group_label": groups.labels[g],
                     "group_order": g + 1,
-                    "n": estimate.n,
-                    "n_schools": estimate.clusters if students.schools else NAN,
-                    **estimate.columns("mean"),
-                    "sd": estimate.sd,
-                    **share(is_high(x, instrument), cluster, groups.level).columns("share_high"),
+                    **rounded(numbers, sample, groups, instrument),
+                    "includes": joined_labels(groups, name),
+                    "merged_with": label_of(groups, groups.merged.get(name)),
+                    "primary_n": estimate.n,
                 }
             )
-    return withhold(pd.DataFrame(rows), "n", list(rows[0])[5:], groups.min_group)
+    numbers = [c for c in rows[0] if c not in ("dimension", "group", "group_label", "group_order", "primary_n")]
+    numbers = [c for c in numbers if c not in ("includes", "merged_with")]
+    return withhold(pd.DataFrame(rows), "primary_n", numbers, groups.min_group).drop(columns="primary_n")
 
 
-def tests(students: Students, instrument: Instrument, groups: Groups) -> pd.DataFrame:
+def label_of(groups: Groups, name: str | None) -> str | None:
+    """A group's label."""
+    return None if name is None else groups.labels[groups.ids.index(name)]
+
+
+def joined_labels(groups: Groups, name: str) -> str | None:
+    """Labels of the groups that are counted with ``name``."""
+    return ", ".join(label_of(groups, k) for k, into in groups.merged.items() if into == name) or None
+
+
+def tests(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
     """Table ``*.tests``: Welch's ANOVA, a clustered Wald test and, for ordered groups, the trend either way."""
     import pandas as pd
 
     rows = []
     for dimension in instrument.dimension_ids:
-        sample = Sample.of(students, dimension, groups)
+        sample = Sample.of(cells, dimension, groups)
         large = sample.large(groups.min_group)
         crossing = sample.clustered(large)
         results = {
@@ -136,34 +101,36 @@ def tests(students: Students, instrument: Instrument, groups: Groups) -> pd.Data
     return frame
 
 
-def pairs(students: Students, instrument: Instrument, groups: Groups) -> pd.DataFrame:
+def pairs(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
     """Table ``*.pairs``: every pair in the order of the groups, first minus second."""
     import pandas as pd
 
     rows = []
     for dimension in instrument.dimension_ids:
-        sample = Sample.of(students, dimension, groups)
+        sample = Sample.of(cells, dimension, groups)
         large = sample.large(groups.min_group)
         crossing = sample.clustered(large)
         games_howell = games_howell_p(sample.part(large))
         for a, b in combinations(range(len(groups.ids)), 2):
-            shown = a in large and b in large
-            first, second = sample.within(a), sample.within(b)
+            shown, part = a in large and b in large, sample.part([a, b])
             g, p = Estimate(), NAN
-            naive = hedges_g(first, second, groups.level) if shown else Estimate()
+            naive = noncentral_g(part, groups.level) if shown else Estimate()
             if a in crossing and b in crossing:
-                g, p = clustered_g(sample.part([a, b]), groups.level)
+                g, p = clustered_g(part, groups.level)
             elif shown:
                 g = Estimate(naive.value)
+            numbers = {
+                "n_a": part.size(a) if a in large else NAN,
+                "n_b": part.size(b) if b in large else NAN,
+                "difference": part.mean(a) - part.mean(b) if shown else NAN,
+            }
             rows.append(
                 {
                     "dimension": dimension,
                     "group_a": groups.ids[a],
                     "group_b": groups.ids[b],
                     "adjacent": groups.ordered and b == a + 1,
-                    "n_a": len(first) if a in large else NAN,
-                    "n_b": len(second) if b in large else NAN,
-                    "difference": first.mean() - second.mean() if shown else NAN,
+                    **rounded(numbers, sample, groups, instrument),
                     **g.columns("hedges_g"),
                     "naive_ci_low": naive.low,
                     "naive_ci_high": naive.high,
@@ -171,66 +138,80 @@ def pairs(students: Students, instrument: Instrument, groups: Groups) -> pd.Data
                     "p_clustered": p,
                 }
             )
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows).drop(columns="rounded_to")
     return frame.assign(p_holm=holm(frame["p_clustered"].to_numpy()))
 
 
 # ---------------------------------------------------------------- students as if independent
 
 
-def varied(x: Array) -> bool:
-    """Whether there is any spread: a variance of rounding errors would pass for a real one."""
-    return len(x) > 1 and float(np.ptp(x)) > 0
-
-
 def welch_anova(sample: Sample) -> dict[str, float]:
-    """Welch's (1951, Biometrika 38, 330-336) ANOVA by pingouin: statistic, df1, df2, p.
+    """Welch's (1951, Biometrika 38, 330-336) ANOVA from sizes, means and variances: statistic, df1, df2, p.
 
     NaN with fewer than two groups, or when the scores of a group do not vary.
     """
-    groups = np.unique(sample.group)
-    if len(groups) < 2 or not all(varied(sample.within(g)) for g in groups):
+    groups = [int(g) for g in np.unique(sample.group)]
+    k = len(groups)
+    if k < 2 or not all(sample.varied(g) for g in groups):
         return {"statistic": NAN, "df1": NAN, "df2": NAN, "p": NAN}
-    import pandas as pd
-    import pingouin
-
-    data = pd.DataFrame({"score": sample.x, "group": sample.group})
-    row = pingouin.welch_anova(data=data, dv="score", between="group").iloc[0]
-    return {"statistic": row["F"], "df1": row["ddof1"], "df2": row["ddof2"], "p": row["p_unc"]}
+    n, m, v = sizes_means_variances(sample, groups)
+    w = n / v
+    centre = w @ m / w.sum()
+    lack = float(((1 - w / w.sum()) ** 2 / (n - 1)).sum())
+    f = float(w @ (m - centre) ** 2 / (k - 1) / (1 + 2 * (k - 2) / (k**2 - 1) * lack))
+    df2 = (k**2 - 1) / (3 * lack)
+    return {"statistic": f, "df1": k - 1, "df2": df2, "p": f_p(f, k - 1, df2)}
 
 
 def games_howell_p(sample: Sample) -> dict[tuple[int, int], float]:
-    """Games & Howell's (1976, Journal of Educational Statistics 1, 113-125) p of each pair of groups, by pingouin.
+    """Games & Howell's (1976, Journal of Educational Statistics 1, 113-125) p of each pair of groups.
 
-    Groups whose scores do not vary are in no pair.
+    The studentised range has as many groups as vary, and Welch's degrees of freedom of the pair. Groups whose scores do
+    not vary are in no pair.
     """
-    groups = [int(g) for g in np.unique(sample.group) if varied(sample.within(g))]
+    groups = [int(g) for g in np.unique(sample.group) if sample.varied(int(g))]
     if len(groups) < 2:
         return {}
-    import pandas as pd
-    import pingouin
+    from scipy.stats import studentized_range
 
-    sample = sample.part(groups)
-    data = pd.DataFrame({"score": sample.x, "group": sample.group})
-    result = pingouin.pairwise_gameshowell(data=data, dv="score", between="group")
-    # The distribution function of the studentised range is integrated numerically and can pass 1 by a rounding error.
-    return {(int(r.A), int(r.B)): float(np.clip(r.pval, 0, 1)) for r in result.itertuples()}
+    n, m, v = sizes_means_variances(sample, groups)
+    a, b = np.triu_indices(len(groups), 1)
+    u, w = v[a] / n[a], v[b] / n[b]
+    q = np.abs(m[a] - m[b]) / np.sqrt((u + w) / 2)
+    df = (u + w) ** 2 / (u**2 / (n[a] - 1) + w**2 / (n[b] - 1))
+    # The distribution function is integrated numerically and can pass 0 or 1 by a rounding error.
+    p = np.clip(studentized_range.sf(q, len(groups), df), 0, 1)
+    return {(groups[i], groups[j]): float(value) for i, j, value in zip(a, b, p, strict=True)}
+
+
+def sizes_means_variances(sample: Sample, groups: list[int]) -> tuple[Array, Array, Array]:
+    """Students, mean and variance (n - 1) of each group."""
+    n, m, squares = (np.array([of(g) for g in groups]) for of in (sample.size, sample.mean, sample.squares))
+    return n, m, squares / (n - 1)
 
 
 def hedges_g(a: Array, b: Array, level: float) -> Estimate:
-    """Hedges g of two samples, first minus second, with the interval of the noncentral t distribution.
+    """Hedges g of two samples, first minus second; see ``noncentral_g``."""
+    x, group = np.concatenate([a, b]), np.repeat([0, 1], [len(a), len(b)])
+    return noncentral_g(Sample(x, group, group), level)
+
+
+def noncentral_g(sample: Sample, level: float) -> Estimate:
+    """Hedges g of the two groups in ``sample`` (lower code minus higher), interval by the noncentral t distribution.
 
     g = J(ν) (m_a - m_b) / s with the pooled SD s, ν = n_a + n_b - 2 and the exact J of Hedges (1981, Journal of
-    Educational Statistics 6, 107-128, eq. 6e). Limits: Steiger & Fouladi (1997), as R's effectsize. NaN when a sample
-    has fewer than two values or neither varies.
+    Educational Statistics 6, 107-128, eq. 6e). Limits: Steiger & Fouladi (1997), as R's effectsize. NaN when a group
+    has fewer than two students or neither varies.
     """
     from scipy.special import nctdtrinc
 
-    if min(len(a), len(b)) < 2 or not (varied(a) or varied(b)):
+    groups = [int(g) for g in np.unique(sample.group)]
+    n = [sample.size(g) for g in groups]
+    if len(n) < 2 or min(n) < 2 or not any(sample.varied(g) for g in groups):
         return Estimate()
-    df = len(a) + len(b) - 2
-    scale, j = np.sqrt(1 / len(a) + 1 / len(b)), hedges_j(df)
-    d = (a.mean() - b.mean()) / pooled_sd(a, b)
+    df = sum(n) - 2
+    scale, j = np.sqrt(1 / n[0] + 1 / n[1]), hedges_j(df)
+    d = (sample.mean(groups[0]) - sample.mean(groups[1])) / pooled_sd(sample)
     tails = (0.5 + level / 2, 0.5 - level / 2)
     return Estimate(j * d, *(float(j * scale * nctdtrinc(df, tail, d / scale)) for tail in tails))
 
@@ -242,10 +223,9 @@ def hedges_j(df: float) -> float:
     return float(np.exp(gammaln(df / 2) - gammaln((df - 1) / 2)) / np.sqrt(df / 2)) if df > 1 else 0.0
 
 
-def pooled_sd(a: Array, b: Array) -> float:
-    """Root of the two variances (n - 1), weighted by their degrees of freedom."""
-    squares = ((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum()
-    return float(np.sqrt(squares / (len(a) + len(b) - 2)))
+def pooled_sd(sample: Sample) -> float:
+    """Root of the variances (n - 1) of two groups, weighted by their degrees of freedom."""
+    return float(np.sqrt(sum(sample.squares(int(g)) for g in np.unique(sample.group)) / (sample.students - 2)))
 
 
 # ---------------------------------------------------------------- clustered by school
@@ -259,50 +239,65 @@ def clustered_g(sample: Sample, level: float) -> tuple[Estimate, float]:
 
         u_i = ± e_i / (n_group s) - d (e_i² - s²) / (2 s² (n_a + n_b - 2)).
 
-    Both use t with one degree of freedom less than the clusters of the group that has fewer: a group of three schools
-    tells no more for being held against eighty (Cameron & Miller 2015, section VI.D, on few treated clusters). NaN
-    when neither group varies.
+    Both use t with ``Sample.freedom``. NaN when neither group varies.
     """
-    (a, b), groups = np.unique(sample.group), sample.group
-    first, second = sample.within(a), sample.within(b)
-    if not (varied(first) or varied(second)):
+    (a, b), groups = (int(g) for g in np.unique(sample.group)), sample.group
+    if not (sample.varied(a) or sample.varied(b)):
         return Estimate(), NAN
-    s, df = pooled_sd(first, second), len(sample.x) - 2
-    e = sample.x - np.where(groups == a, first.mean(), second.mean())
-    difference = first.mean() - second.mean()
-    d = difference / s
-    mean_part = np.where(groups == a, e / len(first), -e / len(second))
+    s, df = pooled_sd(sample), sample.students - 2
+    mean_a, mean_b = sample.mean(a), sample.mean(b)
+    e = sample.x - np.where(groups == a, mean_a, mean_b)
+    d = (mean_a - mean_b) / s
+    mean_part = np.where(groups == a, e / sample.size(a), -e / sample.size(b))
     g_part = mean_part / s - d * (e**2 - s**2) / (2 * s**2 * df)
-    variance, _ = cluster_variance(np.column_stack([mean_part, g_part]), sample.cluster, parameters=2)
-    freedom = min(count_clusters(sample.cluster[groups == g]) for g in (a, b)) - 1
+    variance, _ = sample.variance(np.column_stack([mean_part, g_part]), parameters=2)
+    freedom = sample.freedom()
     se, j = np.sqrt(np.diag(variance)), hedges_j(df)
     half = t_quantile(freedom, level) * se[1]
-    p = t_p(difference / se[0], freedom) if se[0] > 0 else NAN
+    p = t_p((mean_a - mean_b) / se[0], freedom) if se[0] > 0 else NAN
     return Estimate(j * d, j * (d - half), j * (d + half)), p
+
+
+def clustered_means(sample: Sample) -> tuple[Array, Array, int]:
+    """Means of k groups (k), their CR1 covariance (k × k) and the number of clusters."""
+    groups = np.unique(sample.group)
+    values = np.array([sample.mean(int(g)) for g in groups])
+    member = sample.group[:, None] == groups
+    sizes = np.array([sample.size(int(g)) for g in groups])
+    influence = np.where(member, (sample.x[:, None] - values) / sizes, 0.0)
+    return values, *sample.variance(influence, parameters=len(groups))
+
+
+def clustered_steps(sample: Sample) -> tuple[Array, Array, int] | None:
+    """Each group's mean minus the next one's (k - 1), their CR1 covariance, and the number of clusters.
+
+    None with fewer than two groups, when the scores of a group do not vary, or when there are too few clusters for the
+    covariance of k - 1 contrasts.
+    """
+    groups = np.unique(sample.group)
+    k = len(groups)
+    if k < 2 or not all(sample.varied(int(g)) for g in groups):
+        return None
+    values, variance, clusters = clustered_means(sample)
+    contrast = np.eye(k - 1, k) - np.eye(k - 1, k, 1)
+    middle = contrast @ variance @ contrast.T
+    if clusters < k or np.isnan(middle).any() or np.linalg.matrix_rank(middle) < k - 1:
+        return None
+    return contrast @ values, middle, clusters
 
 
 def clustered_wald(sample: Sample) -> dict[str, float]:
     """Wald test that k group means are equal, with their CR1 covariance: F on k - 1 and G - 1 degrees of freedom.
 
-    Cameron & Miller (2015), section VII.A. NaN with fewer than two groups, when the scores of a group do not vary, or
-    when there are too few clusters for the covariance of k - 1 contrasts.
+    Cameron & Miller (2015), section VII.A. NaN where ``clustered_steps`` has none.
     """
-    empty = {"statistic": NAN, "df1": NAN, "df2": NAN, "p": NAN}
-    groups = np.unique(sample.group)
-    k = len(groups)
-    if k < 2 or not all(varied(sample.within(g)) for g in groups):
-        return empty
-    values = np.array([sample.within(g).mean() for g in groups])
-    member = sample.group[:, None] == groups
-    influence = np.where(member, (sample.x[:, None] - values) / member.sum(axis=0), 0.0)
-    variance, clusters = cluster_variance(influence, sample.cluster, parameters=k)
-    contrast = np.eye(k - 1, k) - np.eye(k - 1, k, 1)
-    middle = contrast @ variance @ contrast.T
-    if clusters < k or np.isnan(middle).any() or np.linalg.matrix_rank(middle) < k - 1:
-        return empty
-    step = contrast @ values
-    f = float(step @ np.linalg.solve(middle, step)) / (k - 1)
-    return {"statistic": f, "df1": k - 1, "df2": clusters - 1, "p": f_p(f, k - 1, clusters - 1)}
+    found = clustered_steps(sample)
+    if found is None:
+        return {"statistic": NAN, "df1": NAN, "df2": NAN, "p": NAN}
+    step, variance, clusters = found
+    k = len(step)
+    f = float(step @ np.linalg.solve(variance, step)) / k
+    return {"statistic": f, "df1": k, "df2": clusters - 1, "p": f_p(f, k, clusters - 1)}
 
 
 def trend(sample: Sample, level: float, *, robust: bool) -> dict[str, float]:
@@ -313,21 +308,22 @@ def trend(sample: Sample, level: float, *, robust: bool) -> dict[str, float]:
     than three clusters.
     """
     empty = {"statistic": NAN, "df1": NAN, "df2": NAN, "p": NAN, **Estimate().columns("slope")}
-    if len(np.unique(sample.group)) < 2 or not varied(sample.x):
+    if len(np.unique(sample.group)) < 2 or not sample.varied():
         return empty
-    z = sample.group - sample.group.mean()
-    squares = float(z @ z)
-    slope = float(z @ sample.x) / squares
-    e = sample.x - sample.x.mean() - slope * z
+    weight, n = sample.weight, sample.students
+    z = sample.group - float(np.average(sample.group, weights=weight))
+    squares = float(weight @ z**2)
+    slope = float((weight * z) @ sample.x) / squares
+    e = sample.x - sample.mean() - slope * z
     if robust:
-        variance, clusters = cluster_variance((z * e / squares)[:, None], sample.cluster, parameters=2)
-        variance, df = float(variance[0, 0]), clusters - 1
+        covariance, clusters = sample.variance((z * e / squares)[:, None], parameters=2)
+        variance, df = float(covariance[0, 0]), clusters - 1.0
     else:
-        df = len(z) - 2
-        variance = float(e @ e) / df / squares if df > 0 else NAN
+        df = n - 2
+        variance = float(weight @ e**2) / df / squares if df > 0 else NAN
     if not variance > 0 or df < 2:
         return empty
-    se, sd = np.sqrt(variance), sample.x.std(ddof=1)
+    se, sd = np.sqrt(variance), np.sqrt(sample.squares() / (n - 1))
     half = t_quantile(df, level) * se
     estimate = Estimate(slope / sd, (slope - half) / sd, (slope + half) / sd)
     return {"statistic": slope / se, "df1": 1, "df2": df, "p": t_p(slope / se, df), **estimate.columns("slope")}

@@ -10,22 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.errors import SurveyError
-from learning_survey.groups import Sample, games_howell_p, hedges_g, varied, welch_anova
-from learning_survey.schools import top_and_bottom
-from learning_survey.uncertainty import NAN, Codes, Estimate, holm, mean
+from learning_survey.group_sample import Sample, varied
+from learning_survey.groups import games_howell_p, hedges_g, welch_anova
+from learning_survey.inspection_effects import detectable
+from learning_survey.rating_frameworks import dated
+from learning_survey.school_extremes import top_and_bottom
+from learning_survey.uncertainty import NAN, Estimate, holm, mean
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
-    from learning_survey.config import InspectionPlan
+    from learning_survey.config import InspectionPlan, Loaded
 
 Array = NDArray[np.float64]
 
 
-def read_ratings(processed: Path, plan: InspectionPlan) -> dict[str, str | None]:
-    """Each school's rating by pseudonym, from ``schools.parquet``; None where there is none.
+def read_schools(processed: Path, study: Loaded) -> pl.DataFrame:
+    """The schools with a rating (``rating_frameworks.dated``), from ``schools.parquet``.
 
-    Raises SurveyError when the file or a column of it is missing, or when no school has a rating of the plan.
+    Raises SurveyError when the file or a column of it is missing, or when no school has a rating that can be compared.
     """
     import polars as pl
 
@@ -33,22 +37,22 @@ def read_ratings(processed: Path, plan: InspectionPlan) -> dict[str, str | None]
     if not path.is_file():
         raise SurveyError("no such file", where=path, remedy="Run the pipeline; the step 'clean' makes it.")
     rows = pl.read_parquet(path)
-    if missing := {"school", "rating"} - set(rows.columns):
+    if missing := {"school", "phase", "rating", "rating_date"} - set(rows.columns):
         raise SurveyError(
             f"no column '{min(missing)}'", where=path, remedy="Run the step 'clean' again: the file is not its work."
         )
-    ratings = dict(zip(rows["school"].cast(pl.String), rows["rating"].cast(pl.String), strict=True))
-    if not set(ratings.values()) & set(plan.ratings):
+    rated = dated(rows, study)
+    if not rated["used"].any():
         raise SurveyError(
-            f"no school has a rating of the study's plan: {', '.join(plan.ratings)}",
+            f"no school has a rating of the study's plan: {', '.join(study.inspection.ratings)}",
             where=path,
-            remedy="Compare inspection.ratings in the study's file with the school register.",
+            remedy="Compare inspection.ratings and frameworks in the study's file with the school register.",
         )
-    return ratings
+    return rated
 
 
 def units(school_means: pd.DataFrame, ratings: dict[str, str | None], plan: InspectionPlan) -> pd.DataFrame:
-    """The rows of ``schools.means`` with numbers and a rating of the plan; ``group`` is the rating's position."""
+    """The rows of ``schools.raw_means`` with numbers and a rating of the plan; ``group`` is the rating's position."""
     rows = school_means.assign(rating=school_means["school"].map(ratings))
     rows = rows[rows["mean"].notna() & rows["rating"].isin(plan.ratings)]
     return rows.assign(group=rows["rating"].map({rating: g for g, rating in enumerate(plan.ratings)}).astype(int))
@@ -90,7 +94,9 @@ def tests(rows: pd.DataFrame, dimensions: list[str], plan: InspectionPlan, level
     for dimension in dimensions:
         sample = _sample(rows, dimension)
         sample = sample.part(sample.large(2))
-        numbers = {"eta_squared": eta_squared(sample), "detectable": detectable(sample.group, plan, level)}
+        sides = [np.sum(sample.group == plan.ratings.index(r)) for r in (plan.higher, plan.lower) if r in plan.ratings]
+        found = detectable(*map(int, sides), 1 - level) if len(sides) == 2 else NAN
+        numbers = {"eta_squared": eta_squared(sample), "detectable": found}
         for test, run in (("welch_anova", welch_anova), ("kruskal", kruskal)):
             table.append({"dimension": dimension, "test": test, **run(sample), **numbers})
     frame = pd.DataFrame(table)
@@ -99,15 +105,21 @@ def tests(rows: pd.DataFrame, dimensions: list[str], plan: InspectionPlan, level
 
 
 def kruskal(sample: Sample) -> dict[str, float]:
-    """Kruskal & Wallis's (1952, JASA 47, 583-621) test by pingouin; NaN with fewer than two groups or no spread."""
-    if len(np.unique(sample.group)) < 2 or not varied(sample.x):
-        return {"statistic": NAN, "df1": NAN, "df2": NAN, "p": NAN}
-    import pandas as pd
-    import pingouin
+    """Kruskal & Wallis's (1952, JASA 47, 583-621) H, corrected for ties, by chi-square with k - 1 degrees of freedom.
 
-    data = pd.DataFrame({"score": sample.x, "group": sample.group})
-    row = pingouin.kruskal(data=data, dv="score", between="group").iloc[0]
-    return {"statistic": row["H"], "df1": row["ddof1"], "df2": NAN, "p": row["p_unc"]}
+    NaN with fewer than two groups or no spread.
+    """
+    groups = np.unique(sample.group)
+    if len(groups) < 2 or not varied(sample.x):
+        return {"statistic": NAN, "df1": NAN, "df2": NAN, "p": NAN}
+    from scipy.special import chdtrc
+
+    n = len(sample.x)
+    _, at, count = np.unique(sample.x, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[at]
+    between = sum(len(r) * (r.mean() - (n + 1) / 2) ** 2 for r in (rank[sample.group == g] for g in groups))
+    h = 12 * between / (n * (n + 1)) / (1 - (count**3 - count).sum() / (n**3 - n))
+    return {"statistic": h, "df1": len(groups) - 1, "df2": NAN, "p": float(chdtrc(len(groups) - 1, h))}
 
 
 def eta_squared(sample: Sample) -> float:
@@ -118,20 +130,6 @@ def eta_squared(sample: Sample) -> float:
     centre = sample.x.mean()
     between = sum(len(x) * (x.mean() - centre) ** 2 for x in (sample.within(g) for g in groups))
     return float(min(between / ((sample.x - centre) ** 2).sum(), 1.0))
-
-
-def detectable(group: Codes, plan: InspectionPlan, level: float) -> float:
-    """Smallest d between the two compared ratings that a two-sided t test would find with 80% power.
-
-    From the noncentral t distribution with n_a + n_b - 2 degrees of freedom (Cohen 1988, ch. 2), by pingouin. NaN
-    where the plan compares no pair or either side has fewer than two schools.
-    """
-    sides = [np.sum(group == plan.ratings.index(r)) if r in plan.ratings else 0 for r in (plan.higher, plan.lower)]
-    if min(sides) < 2:
-        return NAN
-    import pingouin
-
-    return float(pingouin.power_ttest2n(*map(int, sides), power=0.8, alpha=1 - level, alternative="two-sided"))
 
 
 def pairs(rows: pd.DataFrame, dimensions: list[str], plan: InspectionPlan, level: float) -> pd.DataFrame:
@@ -164,7 +162,7 @@ def pairs(rows: pd.DataFrame, dimensions: list[str], plan: InspectionPlan, level
 def extremes(school_means: pd.DataFrame, ratings: dict[str, str | None], plan: InspectionPlan) -> pd.DataFrame:
     """Table ``inspection.extremes``: the first and last of all ranked schools, whatever their rating.
 
-    ``n_rated`` counts every school with a rating of the plan, also one too small to be compared.
+    ``n_rated`` counts every school whose rating can be compared, also one too small to be.
     """
     import pandas as pd
 

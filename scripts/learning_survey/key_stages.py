@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from learning_survey.config import Loaded
+from typing import TYPE_CHECKING
+
 from learning_survey.errors import SurveyError
-from learning_survey.groups import Groups
-from learning_survey.students import Students
+from learning_survey.group_sample import Groups
+
+if TYPE_CHECKING:
+    from learning_survey.cells import Cells
+    from learning_survey.config import Loaded
 
 
-def groups_of(students: Students, study: Loaded) -> Groups:
+def groups_of(cells: Cells, study: Loaded) -> Groups:
     """The study's levels, first to last; raises SurveyError for a study that has none."""
     if study.key_stages is None:
         raise SurveyError(
@@ -20,7 +24,7 @@ def groups_of(students: Students, study: Loaded) -> Groups:
         ids=ids,
         labels=[level.label for level in levels],
         ordered=True,
-        of=students.codes("group", ids),
+        of=cells.codes("group", ids),
         level=study.resampling.level,
         min_group=study.min_group,
     )

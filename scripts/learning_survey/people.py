@@ -113,6 +113,7 @@ def schema(file: str, instrument: Instrument, values: Values | None = None) -> d
         "schools": {
             **texts("school", "pseudonym", required=True, unique=True),
             **texts("phase", "country", "rating"),
+            "rating_date": Column(pl.Date()),
             "n": Column(pl.Int64(), low=1, required=True),
         },
         "scores": {

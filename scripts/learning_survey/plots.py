@@ -12,6 +12,7 @@ import numpy as np
 
 from learning_survey import style
 from learning_survey.flow_figure import draw as flow  # noqa: F401
+from learning_survey.gaps_figure import draw as gaps  # noqa: F401
 from learning_survey.shown import (
     PAGE_ROWS,
     ends,
@@ -26,6 +27,7 @@ from learning_survey.shown import (
     signed,
     stage_steps,
 )
+from learning_survey.steps_figure import draw as key_stage_steps  # noqa: F401
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +174,10 @@ def gender(shown: Shown) -> Figure:
 
 
 def schools(shown: Shown) -> Figure:
-    """Shrunken school means over all dimensions with intervals, lowest first; shapes say where intervals lie."""
+    """Shrunken school means over all dimensions, lowest first; shapes say where intervals lie.
+
+    A thin line is the school's interval, a thick one its comparison interval.
+    """
     study, tables = shown.study, shown.tables
     d = school_means(tables["schools.means"])
     fig, axes = style.canvas(3.3, synthetic=study.synthetic)
@@ -188,6 +193,8 @@ def schools(shown: Shown) -> Figure:
     ]
     for _, chosen, look in groups:
         ax.vlines(x[chosen], low[chosen], high[chosen], color=look["markeredgecolor"], linewidth=min(1.0, 80 / len(d)))
+        thick = {"color": look["markeredgecolor"], "linewidth": min(2.6, 200 / len(d)), "alpha": 0.55}
+        ax.vlines(x[chosen], d.compare_low[chosen], d.compare_high[chosen], **thick)
         marks = {"marker": look["marker"], "edgecolor": look["markeredgecolor"], "linewidth": 0.7, "zorder": 3}
         ax.scatter(x[chosen], mean[chosen], size, look["markerfacecolor"], **marks)
     ax.axhline(centre, color=style.INK, linewidth=0.7, zorder=1)

@@ -7,7 +7,9 @@ from typing import Any
 
 from learning_survey.claims import Published
 from learning_survey.config import Instrument, Project, Study
+from learning_survey.multiverse_plan import Multiverse
 from learning_survey.schemas import TABLES
+from learning_survey.verdict_rules import Verdicts
 
 UNITS = {
     "id": "an identifier",
@@ -32,6 +34,7 @@ UNITS = {
 def documents() -> dict[str, str]:
     """Path below the project's root → text, for every generated page."""
     models = {"study": Study, "instrument": Instrument, "project": Project, "published": Published}
+    models |= {"multiverse": Multiverse, "verdicts": Verdicts}
     return {f"workflow/schemas/{name}.schema.json": schema(model) for name, model in models.items()} | {
         "docs/tables.md": tables_page()
     }

@@ -21,8 +21,11 @@ import yaml
 
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.markdown import Source, escaped, span
+from learning_survey.multiverse_plan import CURVE
 from learning_survey.report_tables import TABLES
+from learning_survey.summary_schools import facts
 from learning_survey.values import NOTHING, Row, Tables, Values, holds, plain, read_rows, refuted, scorecard_values
+from learning_survey.verdict_rules import LABELS
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
@@ -42,7 +45,10 @@ STAGES = (
     "gender",
     "schools",
     "inspection",
+    "models",
+    "multiverse",
     "published",
+    "verdicts",
 )
 OUTCOMES = ("holds", "partial", "in doubt", "fails", "model does not fit", "not testable")
 SOFTWARE = (
@@ -74,10 +80,12 @@ def assemble(study: Loaded, results: Path, sources: Path, folder: Path, renderer
     master = _copy_sources(study, sources, folder)
     _put_figures(results / "figures", folder)
     source = Source(Tables(results / "tables", study), study, scorecard)
+    _put_curves(source, folder)
     tables = {name: made for name, make in TABLES.items() if (made := make(source)) is not None}
     for name, text in tables.items():
         _put(folder, f"tables/{name}.md", text)
     meta = about(study, scorecard, set(tables)) | {"compare": comparable(source)}
+    meta |= {"facts": facts(source.tables), "verdicts": verdicts(source)}
     _write_yaml(folder / "_study.yml", meta)
     values = _values(results) | scorecard_values(scorecard, study.synthetic) | colophon_values(study, renderer)
     _write_yaml(folder / "_variables.yml", nested(_used(folder, master, meta, values, study)))
@@ -102,6 +110,7 @@ def about(study: Loaded, scorecard: list[Row], tables: set[str]) -> dict[str, An
         "synthetic": study.synthetic,
         "banner": BANNER if study.synthetic else "",
         "has-published": bool(scorecard),
+        "longitudinal": study.longitudinal,
         "stages": {hyphened(stage): stage in study.stages for stage in STAGES},
         "has": {
             "schools": study.columns.school is not None,
@@ -128,6 +137,14 @@ def comparable(source: Source) -> dict[str, dict[str, bool]]:
         grouping: {o.replace(" ", "-"): found.get(grouping) == o for o in OUTCOMES}
         | {"unexamined": grouping not in found}
         for grouping in ("group", "gender")
+    }
+
+
+def verdicts(source: Source) -> dict[str, dict[str, bool]]:
+    """Which verdict each key finding has: ``verdicts.<finding>.<verdict>``, with hyphens in ids. Empty without."""
+    return {
+        hyphened(r["finding"]): {hyphened(verdict): r["verdict"] == verdict for verdict in LABELS}
+        for r in source.rows("verdicts.findings")
     }
 
 
@@ -207,6 +224,8 @@ def _asked(meta: dict[str, Any], name: str, where: str) -> bool:
     for step in name.split("."):
         if not isinstance(at, dict) or step not in at:
             if name.startswith(("all.", "claims.", "refuted.")) and not meta["has-published"]:
+                return False
+            if name.startswith("verdicts.") and not meta.get("verdicts"):
                 return False
             known = [f"{name.rpartition('.')[0]}.{k}".lstrip(".") for k in at] if isinstance(at, dict) else []
             raise SurveyError(f"condition '{name}' is not known", where=where, remedy=nearest(name, known))
@@ -307,6 +326,13 @@ def _put_figures(drawn: Path, folder: Path) -> None:
         alt = figure["alt"].replace("\\", "\\\\").replace('"', '\\"')
         image = f'![{escaped(figure["caption"])}](figures/{figure["file"]}){{#fig-{hyphened(name)} fig-alt="{alt}"}}\n'
         _put(folder, f"figures/{name}.md", image)
+
+
+def _put_curves(source: Source, folder: Path) -> None:
+    """``figures/curves.md``: all specification curves, in the order of the headline claims, whatever these are."""
+    pages = [folder / "figures" / f"{CURVE}{row['claim']}.md" for row in source.rows("multiverse.claims")]
+    shown = [page.read_text(encoding="utf-8") for page in pages if page.is_file()]
+    _put(folder, "figures/curves.md", "\n".join(shown) or "<!-- Does not apply to this study. -->\n")
 
 
 def _put(folder: Path, name: str, text: str) -> None:

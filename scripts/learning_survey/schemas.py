@@ -12,6 +12,8 @@ from learning_survey.schema_parts import estimate as _estimate
 from learning_survey.schema_parts import key as _key
 from learning_survey.schema_parts import text as _text
 from learning_survey.schemas_comparisons import COMPARISONS
+from learning_survey.schemas_models import MODELS
+from learning_survey.schemas_verdicts import VERDICTS
 
 __all__ = ["RANGES", "TABLES", "Column", "Table"]
 
@@ -833,6 +835,8 @@ TABLES: dict[str, Table] = {
         },
     ),
     **COMPARISONS,
+    **MODELS,
+    **VERDICTS,
     # ------------------------------------------------------------ scorecard
     "scorecard": Table(
         "One row per published claim.",

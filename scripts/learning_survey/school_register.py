@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 
 def read_register(study: Loaded) -> pl.DataFrame:
-    """The school register: ``pseudonym`` of the school's id, ``phase``, ``country``, ``rating``; text or null.
+    """The register: ``pseudonym`` of the school's id, ``phase``, ``country``, ``rating``, ``rating_date``; or null.
 
-    Raises SurveyError for a register without its columns, with a school twice, or with a rating that the study's
-    inspection plan does not list.
+    Raises SurveyError for a register without its columns, with a school twice, with a date that is none, or with a
+    rating that the study's inspection plan does not list. Where there was no overall grade on that date the plan's list
+    says nothing, and another rating counts as none.
     """
     plan = study.register_
     # A register has one row of headers; what a survey tool may put above its rows is not looked for.
     sheet = read_sheet(study.root / plan.file, Exports(folder="", files=["*"], header="one_row"))
     columns = {"school_id": plan.id, "phase": plan.phase, "country": plan.country, "rating": plan.rating}
+    columns["rating_date"] = plan.rating_date
     for key, header in columns.items():
         if header is not None and sheet.header.count(header) != 1:
             times = "no column" if header not in sheet.header else "more than one column"
@@ -54,16 +56,28 @@ def read_register(study: Loaded) -> pl.DataFrame:
     frame = frame.rename({"school_id": "pseudonym"})
     if (twice := frame.filter(~pl.col("pseudonym").is_first_distinct())).height:
         _refuse("a school that is listed twice", twice, sheet.path, "Keep one row for each school.")
+    frame = frame.with_columns(_dates(frame, sheet.path))
     if study.inspection:
+        days = [d for d in frame["rating_date"].unique() if d is None or study.inspection.framework_on(d).overall]
+        graded = pl.col("rating_date").is_in(pl.Series(days, dtype=pl.Date).implode(), nulls_equal=True)
         known = {normalised(rating): rating for rating in study.inspection.ratings}
-        odd = frame.filter(
-            pl.col("rating").is_not_null() & ~pl.col("rating").map_elements(normalised, pl.String).is_in(list(known))
-        )
+        listed = pl.col("rating").map_elements(normalised, pl.String).is_in(list(known))
+        odd = frame.filter(graded & pl.col("rating").is_not_null() & ~listed)
         if odd.height:
             remedy = "Add it to inspection.ratings in the study's file, or empty the cell."
             _refuse(f"rating '{odd['rating'][0]}' is not one of the study's", odd, sheet.path, remedy)
-        frame = frame.with_columns(pl.col("rating").map_elements(lambda r: known[normalised(r)], pl.String))
+        frame = frame.with_columns(pl.col("rating").map_elements(lambda r: known.get(normalised(r)), pl.String))
     return frame.drop("line")
+
+
+def _dates(frame: pl.DataFrame, path: Path) -> pl.Series:
+    """``rating_date`` as dates; a text that is no date is an error."""
+    text = pl.col("rating_date").str.strip_chars()
+    formats = [text.str.slice(0, 10).str.to_date(f, strict=False) for f in ("%Y-%m-%d", "%d/%m/%Y")]
+    dates = frame.select(pl.coalesce(formats)).to_series()
+    if (odd := frame.filter(pl.col("rating_date").is_not_null() & dates.is_null())).height:
+        _refuse(f"'{odd['rating_date'][0]}' is no date", odd, path, "Write it as 2019-11-05 or 05/11/2019.")
+    return dates
 
 
 def _refuse(problem: str, rows: pl.DataFrame, path: Path, remedy: str) -> None:
@@ -97,9 +111,10 @@ def with_pseudonyms(
     counts = counts.rename({"school": "pseudonym"}).with_columns(
         pl.Series("school", [f"S{k + 1:0{width}d}" for k in range(counts.height)], dtype=pl.String)
     )
-    about = ["phase", "country", "rating"]
+    about = ["phase", "country", "rating", "rating_date"]
     if register is None:
-        schools = counts.with_columns(pl.lit(None, pl.String).alias(c) for c in about)
+        types = {c: pl.Date if c == "rating_date" else pl.String for c in about}
+        schools = counts.with_columns(pl.lit(None, dtype).alias(c) for c, dtype in types.items())
     else:
         schools = counts.join(register, on="pseudonym", how="left")
     schools = schools.select("school", "pseudonym", *about, pl.col("n").cast(pl.Int64)).sort("school")

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey import alpha_equality, bootstrap, omega, reliability
-from learning_survey.groups import Sample, clustered_g
+from learning_survey import alpha_equality, bootstrap, effects, omega, reliability
+from learning_survey.group_sample import Sample
+from learning_survey.groups import clustered_g
 from learning_survey.jackknife import LOG_SCALE, interval, leave_one_out
 from learning_survey.moments import Moments
 from learning_survey.solution import match, replicates, solution
@@ -30,6 +31,8 @@ FACTOR_LOADINGS = np.array([0.9, 0.8, 0.7])
 SECOND_ORDER = np.array([0.85, 0.7, 0.5])
 GIRLS, SLOPE, PHASE = 0.25, 0.15, 0.4
 """Differences in standard deviations: girls from boys, its spread over schools, schools of one phase from the other."""
+CUT = 0.3
+"""From where a score counts as high, in standard deviations above the mean of the group that has no difference."""
 NAMES = [f"d{d + 1}_{i + 1}" for d in range(DIMENSIONS) for i in range(ITEMS)]
 KEY = np.kron(np.eye(DIMENSIONS), np.ones((ITEMS, 1))) > 0
 FIRST = NAMES[:ITEMS]
@@ -79,6 +82,22 @@ def _variance() -> float:
     return float(share @ codes**2 - (share @ codes) ** 2)
 
 
+def effect_truth(name: str, difference: float, slope: float) -> dict[str, float]:
+    """True effects of a difference whose spread over schools is ``slope``, in the one group of the two that has it."""
+    from scipy.special import ndtr
+
+    between, within = ICC + slope**2 / 2, 1 - ICC
+    spread = np.sqrt(1 + slope**2)  # of the group that differs from school to school
+    shares = ndtr(-CUT), ndtr((-difference - CUT) / spread)
+    return {
+        f"g of {name}, all students": difference / np.sqrt(between + within),
+        f"g of {name}, within schools": difference / np.sqrt(within),
+        f"g of {name}, of schools": difference / np.sqrt(between),
+        f"chance of superiority, {name}": float(ndtr(difference / np.sqrt(1 + spread**2))),
+        f"difference in share high, {name}": float(shares[0] - shares[1]),
+    }
+
+
 @dataclass(frozen=True)
 class Truth:
     """True values by name, and the pattern (9, 3) of the dimension scores that loadings are ordered by."""
@@ -107,6 +126,7 @@ def truth() -> Truth:
         "Hedges g of girls and boys": GIRLS / float(np.sqrt(1 + SLOPE**2 / 2)),
         "Hedges g of two kinds of school": PHASE,
     }
+    values |= effect_truth("girls and boys", GIRLS, SLOPE) | effect_truth("two kinds of school", PHASE, 0.0)
     values |= {f"promax loading of d{i + 1} on factor {j + 1}": pattern[i, j] for i, j in np.ndindex(pattern.shape)}
     return Truth(values, pattern)
 
@@ -126,9 +146,14 @@ class Drawn:
     phase: NDArray[np.int64]
 
 
+def sizes(rng: np.random.Generator, mean_size: float = 60) -> NDArray[np.int64]:
+    """Students of each school: sizes differ about fourfold between the middle two thirds."""
+    return np.maximum(np.round(rng.lognormal(np.log(mean_size) - 0.245, 0.7, SCHOOLS)), 5).astype(np.int64)
+
+
 def draw(rng: np.random.Generator, mean_size: float = 60) -> Drawn:
-    """Students in schools whose sizes differ about fourfold between the middle two thirds."""
-    size = np.maximum(np.round(rng.lognormal(np.log(mean_size) - 0.245, 0.7, SCHOOLS)), 5).astype(int)
+    """Students in schools of ``sizes``."""
+    size = sizes(rng, mean_size)
     school = np.repeat(np.arange(SCHOOLS), size)
     n = len(school)
 
@@ -165,7 +190,18 @@ def estimates(drawn: Drawn, true: Truth, seed: int) -> dict[str, Estimate]:
     by_phase = Sample(drawn.phase_score, drawn.phase, drawn.school)
     result["Hedges g of girls and boys"] = clustered_g(by_girl, LEVEL)[0]
     result["Hedges g of two kinds of school"] = clustered_g(by_phase, LEVEL)[0]
-    return result
+    return result | _effects("girls and boys", by_girl) | _effects("two kinds of school", by_phase)
+
+
+def _effects(name: str, sample: Sample) -> dict[str, Estimate]:
+    spread = effects.standardised(sample, LEVEL)
+    return {
+        f"g of {name}, all students": spread.total,
+        f"g of {name}, within schools": spread.within,
+        f"g of {name}, of schools": spread.between,
+        f"chance of superiority, {name}": effects.superiority(sample, LEVEL),
+        f"difference in share high, {name}": effects.share_difference(sample, CUT, LEVEL),
+    }
 
 
 def _log_interval(value: Array, again: Array) -> Estimate:

@@ -12,9 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from learning_survey import group_summary, summary_schools
 from learning_survey.published_tables import rotation_label
 from learning_survey.schemas import TABLES
+from learning_survey.summary_models import models
 from learning_survey.values import NOTHING, Row, Tables, Values, joined, plain, row_values, text_of
+from learning_survey.verdict_rules import LABELS
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
@@ -103,10 +106,13 @@ def summary_values(tables: Tables, study: Loaded) -> Values:
         "reliability": _reliability,
         "factors": _factors,
         "confirmatory": _confirmatory,
-        "key_stages": _key_stages,
-        "gender": _gender,
-        "schools": _schools,
-        "inspection": _inspection,
+        "key_stages": group_summary.key_stages,
+        "gender": group_summary.gender,
+        "schools": summary_schools.schools,
+        "inspection": summary_schools.inspection,
+        "models": models,
+        "multiverse": _multiverse,
+        "verdicts": _verdicts,
         "published": _published,
     }
     for stage in study.stages:
@@ -256,88 +262,18 @@ def _solution(s: Summary, table: str, solution: str) -> list[Row]:
     return [r for r in s.tables[table] if r["solution"] == solution]
 
 
-def _key_stages(s: Summary) -> None:
-    levels = list(s.groups)[: len(s.study.key_stages.levels)] if s.study.key_stages else []
-    if not levels:
-        return
-    first, last = levels[0], levels[-1]
-    s.say("key_stages.first", "key_stages.means", s.groups[first])
-    s.say("key_stages.last", "key_stages.means", s.groups[last])
-    trends = [r for r in s.tables["key_stages.tests"] if r["test"] == "trend_clustered" and r["slope"] is not None]
-    s.count("key_stages.total", "key_stages.tests", len(trends))
-    s.count("key_stages.falls", "key_stages.tests", sum((r["slope_ci_high"] or 0) < 0 for r in trends))
-    s.count("key_stages.rises", "key_stages.tests", sum((r["slope_ci_low"] or 0) > 0 for r in trends))
-    unclear = sum((r["slope_ci_low"] or 0) <= 0 <= (r["slope_ci_high"] or 0) for r in trends)
-    s.count("key_stages.unclear", "key_stages.tests", unclear)
-    s.extremes("key_stages.trend", "key_stages.tests", "slope", rows=trends)
-    pairs = [r for r in s.tables["key_stages.pairs"] if r["hedges_g"] is not None]
-    s.extremes(
-        "key_stages.whole",
-        "key_stages.pairs",
-        "hedges_g",
-        ("smallest", "largest"),
-        rows=[r for r in pairs if {r["group_a"], r["group_b"]} == {first, last}],
-        by=abs,
-    )
-    steps = [r for r in pairs if r["adjacent"]]
-    s.extremes("key_stages.step", "key_stages.pairs", "hedges_g", ("smallest", "largest"), rows=steps, by=abs)
-    most = Counter()
-    for dimension in {r["dimension"] for r in steps}:
-        step = max((r for r in steps if r["dimension"] == dimension), key=lambda r: abs(r["hedges_g"]))
-        most[(step["group_a"], step["group_b"])] += 1
-    (a, b), number = max(most.items(), key=lambda kv: (kv[1], kv[0]), default=((NOTHING, NOTHING), 0))
-    s.say("key_stages.common_step.from", "key_stages.pairs", s.groups.get(a, a))
-    s.say("key_stages.common_step.to", "key_stages.pairs", s.groups.get(b, b))
-    s.count("key_stages.common_step.dimensions", "key_stages.pairs", number)
+def _multiverse(s: Summary) -> None:
+    table = "multiverse.claims"
+    computed = [r for r in s.tables[table] if r["n_computed"]]
+    s.count("multiverse.claims", table, len(computed))
+    s.count("multiverse.specifications", table, int(sum(r["n_computed"] for r in computed)))
+    s.count("multiverse.always", table, sum(r["n_holds"] == r["n_computed"] for r in computed))
+    s.count("multiverse.never", table, sum(r["n_holds"] == 0 for r in computed))
+    s.extremes("multiverse.share", table, "share_holds")
 
 
-def _gender(s: Summary) -> None:
-    pairs = [r for r in s.tables["gender.pairs"] if r["hedges_g"] is not None]
-    s.extremes("gender.effect", "gender.pairs", "hedges_g", ("smallest", "largest"), rows=pairs, by=abs)
-    s.count("gender.pairs", "gender.pairs", len(pairs))
-    s.count("gender.different", "gender.pairs", sum(_below(r["p_holm"]) for r in pairs))
-
-
-def _schools(s: Summary) -> None:
-    s.extremes("schools.icc", "schools.variance", "icc1")
-    s.extremes("schools.design_effect", "schools.variance", "design_effect")
-    s.extremes("schools.effective_n", "schools.variance", "effective_n")
-    s.extremes("schools.gap", "schools.extremes", "gap", ("smallest", "largest"))
-    s.extremes("schools.effect", "schools.extremes", "d", ("smallest", "largest"))
-    s.extremes("schools.effect_total", "schools.extremes", "d_total", ("smallest", "largest"))
-    s.extremes("schools.effect_within", "schools.extremes", "d_pooled_within", ("smallest", "largest"))
-    known = [r for r in s.tables["schools.extremes"] if r["p_holm"] is not None]
-    s.row("schools.pair", "schools.extremes", next(iter(known), None))
-    s.count("schools.different", "schools.extremes", sum(_below(r["p_holm"]) for r in known))
-    s.count("schools.compared", "schools.extremes", len(known))
-    s.row("schools.strong", "schools.strong_culture", next(iter(s.tables["schools.strong_culture"]), None))
-
-
-def _inspection(s: Summary) -> None:
-    welch = [r for r in s.tables["inspection.tests"] if r["test"] == "welch_anova" and r["p_holm"] is not None]
-    s.count("inspection.tests", "inspection.tests", len(welch))
-    s.count("inspection.different", "inspection.tests", sum(_below(r["p_holm"]) for r in welch))
-    s.count("inspection.uncorrected", "inspection.tests", sum(_below(r["p"]) for r in welch))
-    s.extremes("inspection.p", "inspection.tests", "p", rows=welch)
-    s.extremes("inspection.detectable", "inspection.tests", "detectable", rows=welch)
-    s.extremes("inspection.eta_squared", "inspection.tests", "eta_squared", rows=welch)
-    for position in ("highest", "lowest"):
-        found = [r for r in s.tables["inspection.extremes"] if r["position"] == position]
-        s.row(f"inspection.{position}", "inspection.extremes", next(iter(found), None))
-    plan = s.study.inspection
-    if plan and plan.higher and plan.lower:
-        signed = [
-            r["hedges_g"] * (1 if r["rating_a"] == plan.higher else -1)
-            for r in s.tables["inspection.pairs"]
-            if {r["rating_a"], r["rating_b"]} == {plan.higher, plan.lower} and r["hedges_g"] is not None
-        ]
-        s.count("inspection.compared", "inspection.pairs", len(signed))
-        s.count("inspection.higher", "inspection.pairs", sum(g > 0 for g in signed))
-        for name, pick in (("smallest", min), ("largest", max)):
-            g = pick(signed, default=None)
-            file = "inspection/pairs.csv"
-            s.values[f"summary.inspection.gap_{name}"] = plain(g, text_of(g, "effect"), file=file)
-
-
-def _below(p: float | None) -> bool:
-    return p is not None and p < SIGNIFICANT
+def _verdicts(s: Summary) -> None:
+    found = [r["verdict"] for r in s.tables["verdicts.findings"]]
+    s.count("verdicts.findings", "verdicts.findings", len(found))
+    for verdict in LABELS:
+        s.count(f"verdicts.{verdict}", "verdicts.findings", found.count(verdict))

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey import schools
 from learning_survey.jackknife import LOG_SCALE, interval, parts
 from learning_survey.moments import Moments
 from learning_survey.omega import omega_raw
 from learning_survey.reliability import alpha
 from learning_survey.uncertainty import Estimate
+from learning_survey.variance_components import Components, Sums, components, icc1_interval, mean_squares
 
 Array = NDArray[np.float64]
 
@@ -97,24 +97,24 @@ def _estimate(value: Array, again: Array, level: float) -> Estimate:
     return Estimate(float(value), float(low), float(high))
 
 
-def school_means(scores: Moments, level: float, seed: int) -> tuple[schools.Components, Estimate, Estimate]:
+def school_means(scores: Moments, level: float, seed: int) -> tuple[Components, Estimate, Estimate]:
     """Variance components of one score, from its moments by school, with icc1 and icc2 and their intervals.
 
-    icc2, the reliability of the mean of a school of average size, is (MSB - MSW) / MSB; see ``schools.components``. Its
+    icc2, the reliability of the mean of a school of average size, is (MSB - MSW) / MSB; see ``components``. Its
     interval leaves out one school at a time on the scale log(1 - icc2), which is log(MSW / MSB).
     """
     sums = _sums(scores)
-    found = schools.components(sums)
+    found = components(sums)
     keep = _without_each(len(sums.n), seed)
     with np.errstate(all="ignore"):
-        between, within, _ = schools.mean_squares(schools.Sums(keep * sums.n, keep * sums.s, keep * sums.q))
+        between, within, _ = mean_squares(Sums(keep * sums.n, keep * sums.s, keep * sums.q))
         icc2 = _estimate(np.asarray(found.icc2), 1 - within / between, level)
-    return found, schools.icc1_interval(sums, level), icc2
+    return found, icc1_interval(sums, level), icc2
 
 
-def _sums(scores: Moments) -> schools.Sums:
+def _sums(scores: Moments) -> Sums:
     """Sums by school about the mean of all, of the one variable of ``scores``; schools without a score are left out."""
     n, s, q = (getattr(scores, a)[:, 0, 0] for a in "nsq")
     mean = s.sum() / max(n.sum(), 1)
     some = n > 0
-    return schools.Sums(n[some], (s - n * mean)[some], (q - 2 * mean * s + n * mean**2)[some])
+    return Sums(n[some], (s - n * mean)[some], (q - 2 * mean * s + n * mean**2)[some])

@@ -9,6 +9,9 @@ and intervals use Student's t with G - 1 degrees of freedom. This is the CR1 est
 73, 13-22; Cameron & Miller (2015), Journal of Human Resources 50, 317-372, eq. 11-12; for means and shares, the
 ultimate-cluster estimator of survey sampling (Särndal, Swensson & Wretman 1992, ch. 5). With each student a cluster it
 is the textbook s²/n.
+
+Students may come one by one or counted: with ``weight`` (N), each entry stands for so many students who are alike.
+Without ``cluster`` every student stands alone.
 """
 
 from __future__ import annotations
@@ -39,6 +42,9 @@ class Estimate:
         """As the three columns of a table."""
         return {name: self.value, f"{name}_ci_low": self.low, f"{name}_ci_high": self.high}
 
+    def without_interval(self) -> Estimate:
+        return Estimate(self.value)
+
 
 @dataclass(frozen=True)
 class Mean(Estimate):
@@ -57,17 +63,25 @@ def count_clusters(cluster: Codes) -> int:
     return int(np.count_nonzero(np.bincount(cluster)))
 
 
-def cluster_variance(influence: Array, cluster: Codes, parameters: int = 1) -> tuple[Array, int]:
+def cluster_variance(
+    influence: Array, cluster: Codes | None, parameters: int = 1, weight: Array | None = None
+) -> tuple[Array, int]:
     """CR1 variance of k estimates from influences (N × k) and the number of clusters; module docstring's formula.
 
     Returns k × k; NaN with fewer than two clusters or no more students than parameters.
     """
-    n, k = influence.shape
-    count = count_clusters(cluster)
+    entries, k = influence.shape
+    n = float(entries if weight is None else weight.sum())
+    count = round(n) if cluster is None else count_clusters(cluster)
     if count < 2 or n <= parameters:
         return np.full((k, k), NAN), count
-    sums = np.column_stack([np.bincount(cluster, weights=column) for column in influence.T])
-    return count / (count - 1) * (n - 1) / (n - parameters) * np.einsum("gi,gj->ij", sums, sums), count
+    weighted = influence if weight is None else influence * weight[:, None]
+    if cluster is None:
+        middle = influence.T @ weighted
+    else:
+        sums = np.column_stack([np.bincount(cluster, weights=column) for column in weighted.T])
+        middle = np.einsum("gi,gj->ij", sums, sums)
+    return count / (count - 1) * (n - 1) / (n - parameters) * middle, count
 
 
 def t_quantile(df: float, level: float) -> float:
@@ -91,19 +105,20 @@ def f_p(f: float, df1: float, df2: float) -> float:
     return float(fdtrc(df1, df2, f)) if df1 > 0 and df2 > 0 else NAN
 
 
-def mean(x: Array, cluster: Codes, level: float) -> Mean:
+def mean(x: Array, cluster: Codes | None, level: float, weight: Array | None = None) -> Mean:
     """Mean of ``x`` (N, NaN where unanswered) with a clustered interval.
 
     One cluster, or answers that are all the same, have a mean and no interval: nothing shows how far it might be off.
     """
     answered = ~np.isnan(x)
-    x, cluster = x[answered], cluster[answered]
-    n = len(x)
+    x, cluster = x[answered], None if cluster is None else cluster[answered]
+    weight = None if weight is None else weight[answered]
+    n = len(x) if weight is None else round(float(weight.sum()))
     if n == 0:
         return Mean()
-    value = float(x.mean())
-    sd = (float(x.std(ddof=1)) if np.ptp(x) > 0 else 0.0) if n > 1 else NAN
-    variance, clusters = cluster_variance((x - value)[:, None] / n, cluster)
+    value = float(np.average(x, weights=weight))
+    sd = (float(np.sqrt(_squares(x - value, weight) / (n - 1))) if np.ptp(x) > 0 else 0.0) if n > 1 else NAN
+    variance, clusters = cluster_variance((x - value)[:, None] / n, cluster, weight=weight)
     if not sd > 0 or clusters < 2:
         return Mean(value, n=n, clusters=clusters, sd=sd)
     se = float(np.sqrt(variance[0, 0]))
@@ -112,7 +127,11 @@ def mean(x: Array, cluster: Codes, level: float) -> Mean:
     return Mean(value, value - half, value + half, n, clusters, sd, se, p, se**2 / (sd**2 / n))
 
 
-def share(flag: Array, cluster: Codes, level: float) -> Estimate:
+def _squares(deviation: Array, weight: Array | None) -> float:
+    return float(deviation @ (deviation if weight is None else deviation * weight))
+
+
+def share(flag: Array, cluster: Codes | None, level: float, weight: Array | None = None) -> Estimate:
     """Share of ones in ``flag`` (N, of 0, 1 and NaN), with Wilson's interval at the effective sample size.
 
     The effective size is p(1-p) / var(p) with the clustered variance, at most N; the critical value is Student's, so
@@ -120,7 +139,7 @@ def share(flag: Array, cluster: Codes, level: float) -> Estimate:
     1927, JASA 22, 209-212). Where the share is 0 or 1 the variance says nothing, and the number of clusters stands for
     the effective size. One cluster: no interval.
     """
-    estimate = mean(flag, cluster, level)
+    estimate = mean(flag, cluster, level, weight)
     p, n = estimate.value, estimate.n
     if estimate.clusters < 2:
         return Estimate(p)
@@ -147,6 +166,17 @@ def holm(p: Array) -> Array:
     order = known[np.argsort(p[known], kind="stable")]
     steps = p[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    return adjusted
+
+
+def benjamini_hochberg(p: Array) -> Array:
+    """Benjamini & Hochberg's (1995, JRSS B 57, 289-300) adjusted p; NaN stay NaN and are not counted."""
+    p = np.asarray(p, float)
+    adjusted = np.full(p.shape, NAN)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(-p[known], kind="stable")]  # largest first
+    steps = p[order] * len(order) / np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps), 1.0) if len(order) else steps
     return adjusted
 
 

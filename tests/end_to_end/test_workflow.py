@@ -36,7 +36,7 @@ def would_run(folder: Path) -> set[str]:
 
 
 ANALYSES = {"describe", "reliability", "missing", "polychoric", "factors", "confirmatory", "invariance"}
-ANALYSES |= {"key_stages", "gender"}
+ANALYSES |= {"key_stages", "gender", "models"}
 WRITING = {"figures", "values", "report", "audit"}
 AFTER = {
     "ingest": {"clean", "score", "audit"} | ANALYSES | WRITING,

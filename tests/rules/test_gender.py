@@ -1,5 +1,6 @@
 """The command 'gender': planted differences, a small group withheld, and a study that has no gender."""
 
+import polars as pl
 import pytest
 from stages import contents, read_tables, run_stage
 from surveys import make_survey
@@ -29,6 +30,29 @@ def test_differences_are_found_and_the_small_group_is_withheld(survey):
     small = tables["pairs"].query("group_b == 'other'")
     assert small[["n_b", "difference", "hedges_g", "naive_ci_low", "p_clustered"]].isna().all(axis=None)
     assert f",{others}," not in (survey.tables / "gender/means.csv").read_text()
+
+
+def test_the_smallest_and_largest_are_those_of_the_pairs(survey):
+    tables = read_tables(survey, "gender")
+    shown = tables["pairs"].dropna(subset=["hedges_g_ci_low"])
+    rows = tables["range"].set_index("side")
+    assert rows.loc["largest", "dimension"] == "d2" and (rows["comparisons"] == len(shown)).all()
+    assert rows.loc["largest", "size"] == pytest.approx(shown["hedges_g"].abs().max())
+    assert rows.loc["smallest", "size"] == pytest.approx(shown["hedges_g"].abs().min())
+    effects = tables["effects"].set_index(["dimension", "group_a", "group_b"])
+    assert effects.loc[("d2", "boys", "girls"), "p_superiority_ci_low"] > 0.5
+    assert effects.xs("other", level="group_b").drop(columns=["n_a", "ordinal_check"]).isna().all(axis=None)
+
+
+def test_a_withheld_group_is_no_difference(survey):
+    """What the groups leave of the total is neither the number of the few nor, nearly, their mean."""
+    means, x = read_tables(survey, "gender")["means"].query("dimension == 'd1'"), survey.truth
+    shown = means.dropna(subset=["n"])
+    few = x.filter(pl.col("gender") == "other").height
+    if x["gender"].null_count() + few < 60:
+        assert (shown["n"] % 60 == 0).all() and shown["rounded_to"].notna().all()
+    else:
+        assert shown["rounded_to"].isna().all()
 
 
 def test_again_gives_the_same_bytes(survey, tmp_path):

@@ -24,6 +24,14 @@ def test_the_planted_difference_is_found(survey):
     pairs = tables["pairs"].set_index(["dimension", "rating_a", "rating_b"])
     assert pairs.loc[("d1", "Outstanding", "Good"), "hedges_g_ci_high"] < 0
     assert tables["extremes"]["n_rated"].tolist() == [21, 21]
+    effects = tables["effects"].set_index(["dimension", "model"])
+    assert (effects.loc["d1", "effect_ci_low"] > 0).all() and (effects.loc["d1", "p_holm"] < 0.01).all()
+    assert tables["equivalence"].set_index(["dimension", "model"]).loc[("d1", "phase"), "verdict"] == "different"
+    assert tables["frameworks"].set_index("framework")["n_used"].to_dict() == {
+        "four_grades": 0, "no_overall": 0, "report_card": 0, "undated": 21,
+    }  # fmt: skip
+    assert tables["contrast"]["n_dimensions"].tolist() == [len(tables["means"]["dimension"].unique())] * 2
+    assert tables["power"]["power"].between(0, 1).all()
     assert tables["means"].query("dimension == 'd1'")["n_schools"].sum() == 21
 
 

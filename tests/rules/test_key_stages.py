@@ -32,6 +32,22 @@ def test_the_fall_is_found(survey):
     assert pairs.loc[("d1", "KS1", "KS5"), "hedges_g_ci_low"] > 0.5
 
 
+def test_the_fall_keeps_its_order_and_effects_say_how_large_it_is(survey):
+    tables = read_tables(survey, "key_stages")
+    order = tables["order"].set_index(["dimension", "direction"])
+    assert order.loc[("d1", "falls"), "p_equal_holm"] < 1e-6 and order.loc[("d1", "falls"), "p_order"] > 0.05
+    assert order.loc[("d1", "rises"), "p_order_holm"] < 1e-6
+    isotonic = tables["isotonic"].query("dimension == 'd1'")
+    assert isotonic["isotonic"].is_monotonic_decreasing and set(isotonic["direction"]) == {"falls"}
+    steps = tables["steps"]
+    assert len(steps) == 4 * 5 and steps.groupby("dimension")["largest"].sum().round(9).eq(1).all()
+    assert steps.query("dimension == 'd1'")["step"].lt(0).all()
+    effects = tables["effects"].set_index(["dimension", "group_a", "group_b"])
+    row = effects.loc[("d1", "KS1", "KS5")]
+    assert row["p_superiority_ci_low"] > 0.6 and row["share_difference_ci_low"] > 10
+    assert row["g_within"] >= row["g_total"] > 0.5 and row["ordinal_check"] == "agrees"
+
+
 def test_again_gives_the_same_bytes(survey, tmp_path):
     assert run_stage(survey, "key_stages", tmp_path / "again").returncode == 0
     assert contents(tmp_path / "again") == contents(survey.tables / "key_stages")

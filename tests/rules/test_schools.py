@@ -33,6 +33,14 @@ def test_planted_extremes_are_found_under_pseudonyms(survey):
     assert len(tables["means"]) == 20 * 5
     assert tables["variance"]["icc1"].between(0.05, 0.6).all()
     assert tables["strong_culture"].loc[0, "n_schools"] >= 2
+    assert (extremes["d_shrunken"] < extremes["d_total"]).all() and (extremes["gap_shrunken"] > 0).all()
+    for name in ("gaps", "gaps_high"):
+        gaps = tables[name]
+        assert (gaps["p"] < 0.01).all() and (gaps["observed"] > gaps["chance_most"]).all()
+        assert (gaps["corrected"] < gaps["observed"]).all() and (gaps["other_half"] <= gaps["observed"] + 1e-9).all()
+    means = tables["means"]
+    assert means["adjusted"].notna().all() and means.groupby("dimension")["top_tenth"].sum().round(9).eq(2).all()
+    assert set(tables["cultures"]["measure"]) == {"share_high", "mean"}
     for text in contents(survey.tables / "schools").values():
         assert b"school-0" not in text
 

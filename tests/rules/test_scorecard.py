@@ -95,7 +95,7 @@ def test_an_error_leaves_nothing(project, spoil, message):
 def test_a_study_without_published_figures_is_told_so(project):
     path = project / "config/studies/phase_one.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content.pop("published")
+    del content["published"], content["verdicts"]
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     done = run(project)
     assert done.returncode == 2

@@ -12,6 +12,7 @@ from learning_survey import clean, ingest
 from learning_survey.config import load_study
 
 sys.path.insert(0, str(ROOT / "workflow"))
+import bench_comparisons
 import bench_exports
 import bench_scale
 
@@ -54,3 +55,33 @@ def test_the_page_gives_medians_ratios_to_reading_and_what_is_over_the_limit():
     assert "| 1,000 | 2 | ingest | 3.5 | 2.50 | 4.5 | 2.25 | 310 |" in page
     assert "| 1,000 | 2 | ingest and clean | 5.0 | 3.50 | 6.5 | 3.25 | 2100 |" in page
     assert "Over 2048 MiB: clean of 1,000 rows." in page
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def test_enlarged_cells_have_many_times_the_students_of_each_cell_and_dimension():
+    who = {"cluster": "S1", "school": "S1", "group": None, "age": None, "flagged": False}
+    rows = [("boys", "d1", 4, 3.0, 20), ("boys", "d1", 3, 2.0, 5), ("girls", "d1", 4, 1.0, 30)]
+    rows.append(("girls", "all", 2, 1.5, 7))
+    kinds = {"group": pl.String, "age": pl.Int16, "answered": pl.Int16}
+    cells = pl.DataFrame(
+        [who | dict(zip(("gender", "dimension", "answered", "score", "n"), row, strict=True)) for row in rows],
+        schema_overrides=kinds,
+    )
+    many = bench_comparisons.enlarged(cells, times=100)
+    assert many.schema == cells.schema
+    by = many.group_by("dimension", "gender").agg(pl.col("n").sum(), pl.len()).sort("dimension", "gender")
+    assert by.rows() == [("all", "girls", 700, 1), ("d1", "boys", 2500, 3), ("d1", "girls", 3000, 3)]
+    assert not many.select(pl.exclude("n")).is_duplicated().any()
+    # half as the cell, half as everybody: girls have score 1 in a half and 30 of 55 of the other
+    ones = many.filter(gender="girls", dimension="d1", score=1.0)["n"].item()
+    assert ones == pytest.approx(3000 * (0.5 + 0.5 * 30 / 55), rel=0.05)
+
+
+def test_the_page_says_which_targets_were_missed():
+    seconds = {"few": {"models": 14.0, "others": 2.0}, "many": {"models": 15.0, "others": 4.9}}
+    found = bench_comparisons.Compared({"few": 29940, "many": 3023940}, {"few": 85370, "many": 308615}, seconds)
+    text = "\n".join(bench_comparisons.section(found))
+    assert "| models | 14.0 | 15.0 |" in text and "| all of these | 16.0 | 19.9 |" in text
+    assert text.endswith("Missed: 29,940 students take 16.0 s, not 15.")

@@ -1,5 +1,7 @@
 """Cleaning: each rule takes what it should and nothing else, and everything taken is in the ledger."""
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
@@ -268,7 +270,7 @@ def test_rules_that_leave_no_row_are_refused_and_nothing_is_written(survey):
 def test_schools_get_pseudonyms_that_depend_on_the_key_only(survey, monkeypatch):
     frame, _ = cleaned(survey)
     schools = pl.read_parquet(survey.processed / "schools.parquet")
-    assert schools.columns == ["school", "pseudonym", "phase", "country", "rating", "n"]
+    assert schools.columns == ["school", "pseudonym", "phase", "country", "rating", "rating_date", "n"]
     assert schools["school"].to_list() == ["S01", "S02", "S03"] and schools["n"].to_list() == [12] * 3
     spelt = dict(schools.select("school", "pseudonym").rows())
     assert [spelt[s] for s in frame["school"]] == survey.keyed(survey.truth["school_id"])
@@ -339,6 +341,42 @@ def test_a_rating_is_spelt_as_the_study_spells_it(survey):
     ratings = dict(pl.read_parquet(survey.processed / "schools.parquet").select("school", "rating").rows())
     assert [ratings[survey.label(f"school-00{s}")] for s in (1, 2, 3)] == [None, "Good", None]
     assert fact(survey, "schools_rated") == 1
+
+
+@pytest.fixture
+def dated(survey):
+    """The register with dates of ratings: none, of the framework of four grades, and of a later one."""
+    register = survey.exports[0].parent / "schools.csv"
+    header, *rows = register.read_text().splitlines()
+    given = ["", "05/11/2019", "2025-12-01 00:00:00"]
+    lines = [f"{header},rated_on", *(f"{row},{day}" for row, day in zip(rows, given, strict=True))]
+    register.write_text("\n".join(lines) + "\n")
+    survey.change(register={"rating_date": "rated_on"})
+    return register
+
+
+def test_dates_of_ratings_are_read(survey, dated):
+    cleaned(survey)
+    dates = dict(pl.read_parquet(survey.processed / "schools.parquet").select("school", "rating_date").rows())
+    found = [dates[survey.label(f"school-00{s}")] for s in (1, 2, 3)]
+    assert found == [None, date(2019, 11, 5), date(2025, 12, 1)]
+
+
+def test_a_grade_of_a_framework_without_an_overall_one_need_not_be_listed(survey, dated):
+    dated.write_text(dated.read_text().replace("Requires improvement", "Expected standard"))
+    cleaned(survey)
+    ratings = dict(pl.read_parquet(survey.processed / "schools.parquet").select("school", "rating").rows())
+    assert ratings[survey.label("school-003")] is None
+    dated.write_text(dated.read_text().replace("2025-12-01 00:00:00", "2020-12-01"))
+    with pytest.raises(SurveyError, match="rating 'Expected standard' is not one of the study's"):
+        cleaned(survey)
+
+
+def test_a_date_that_is_none_is_refused(survey, dated):
+    dated.write_text(dated.read_text().replace("05/11/2019", "autumn 2019"))
+    with pytest.raises(SurveyError, match="'autumn 2019' is no date") as error:
+        cleaned(survey)
+    assert error.value.where == f"{dated}, line 3"
 
 
 # ---------------------------------------------------------------- facts and files

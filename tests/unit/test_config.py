@@ -97,6 +97,12 @@ def test_a_wrong_key_or_value_is_named_with_its_file_and_place(survey, keys, pla
     [
         ({"columns": {"age": None}}, "key_stages from age need columns.age"),
         ({"columns": {"gender": None}}, "gender needs columns.gender"),
+        ({"gender": {"small": "merge"}}, "'small: merge' and 'merge_into' go together"),
+        ({"gender": {"merge_into": "girls"}}, "'small: merge' and 'merge_into' go together"),
+        (
+            {"gender": {"small": "merge", "merge_into": "gils"}},
+            "merge_into: unknown category 'gils'. Did you mean 'girls'",
+        ),
         ({"columns": {"school": None}}, "schools need columns.school"),
         ({"register": {"rating": None}, "inspection": {"ratings": ["a", "b"]}}, None),
         ({"register": None}, "inspection needs a register with a rating column"),
@@ -105,6 +111,19 @@ def test_a_wrong_key_or_value_is_named_with_its_file_and_place(survey, keys, pla
         ({"clean": {"require": ["group"]}, "key_stages": None}, "clean.require: group needs key_stages"),
         ({"clean": {"require": ["gender"]}, "gender": None}, "clean.require: gender needs gender"),
         ({"clean": {"require": ["age"]}, "key_stages": None, "columns": {"age": None}}, "age needs columns.age"),
+        (
+            {"models": {"covariates": ["age"]}, "columns": {"age": None}, "key_stages": None},
+            "models.covariates: age needs columns.age",
+        ),
+        (
+            {"models": {"covariates": ["phase"]}, "register": None, "inspection": None},
+            "models.covariates: phase needs a register with a phase column",
+        ),
+        (
+            {"models": {"covariates": ["country"]}, "register": None, "inspection": None},
+            "models.covariates: country needs a register",
+        ),
+        ({"models": {"covariates": ["age", "phase", "country"]}}, None),
         ({"id": "other"}, "id is 'other'"),
         ({"columns": {"items": {"d1_9": "Q"}}}, "columns.items: unknown item 'd1_9'"),
         ({"factors": {"dimension_factors": 2}}, "factors.dimension_factors is 2 for 2 dimensions"),
@@ -184,9 +203,10 @@ def test_stages_are_those_that_the_study_plans(survey):
         "gender",
         "schools",
         "inspection",
+        "models",
     ]
     survey.change(inspection=None, gender=None, confirmatory={"models": []}, invariance={"groupings": []})
-    without = ["describe", "reliability", "missing", "polychoric", "factors", "key_stages", "schools"]
+    without = ["describe", "reliability", "missing", "polychoric", "factors", "key_stages", "schools", "models"]
     assert survey.load().stages == without
 
 

@@ -75,6 +75,23 @@ def test_welch_and_games_howell_are_those_of_r(bfi, scale):
         assert pairs[a, b] == pytest.approx(row["p"], abs=1e-6)
 
 
+def test_welch_and_games_howell_from_counted_students_are_those_of_pingouin(schools):
+    import pingouin
+
+    data = pd.DataFrame({"x": np.round(schools.x, 1), "group": schools.group})
+    counted = data.groupby(["group", "x"]).size().reset_index(name="n")
+    sample = Sample(counted["x"].to_numpy(), counted["group"].to_numpy(), np.zeros(len(counted), int),
+                    counted["n"].to_numpy(float))  # fmt: skip
+    theirs = pingouin.welch_anova(data=data, dv="x", between="group").iloc[0]
+    ours = welch_anova(sample)
+    assert [ours[k] for k in ("statistic", "df1", "df2", "p")] == pytest.approx(
+        [theirs[k] for k in ("F", "ddof1", "ddof2", "p_unc")], rel=1e-9
+    )
+    pairs = games_howell_p(sample)
+    for row in pingouin.pairwise_gameshowell(data=data, dv="x", between="group").itertuples():
+        assert pairs[row.A, row.B] == pytest.approx(row.pval, rel=1e-8, abs=1e-12)
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_two_groups_of_independent_students_agree_with_welch_s_t(bfi, scale):
     from scipy.stats import norm

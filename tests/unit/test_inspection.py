@@ -1,5 +1,7 @@
 """Schools by rating: schools are the units, a planted difference is found, a lonely rating is kept out."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -7,17 +9,22 @@ import pytest
 from samples import make_instrument, make_study
 
 from learning_survey import inspection
+from learning_survey.config import ALL
 from learning_survey.errors import SurveyError
-from learning_survey.groups import Sample
-from learning_survey.schools import ALL
+from learning_survey.group_sample import Sample
+from learning_survey.inspection_effects import detectable
 
 RATINGS = ["Outstanding", "Good", "Requires improvement", "Inadequate"]
 
 
+def study_of():
+    keys = {"inspection": {"ratings": RATINGS, "higher": "Good", "lower": "Outstanding"}}
+    return make_study(make_instrument(), **keys)
+
+
 @pytest.fixture(scope="module")
 def plan():
-    keys = {"inspection": {"ratings": RATINGS, "higher": "Good", "lower": "Outstanding"}}
-    return make_study(make_instrument(), **keys).study.inspection
+    return study_of().study.inspection
 
 
 @pytest.fixture(scope="module")
@@ -84,19 +91,12 @@ def test_kruskal_and_eta_squared_are_those_of_scipy_and_statsmodels(made):
     assert inspection.eta_squared(sample) == pytest.approx(f * between / (f * between + within), rel=1e-9)
 
 
-def test_the_detectable_difference_has_80_percent_power(plan):
-    from scipy.stats import nct, t
-
-    group = np.repeat([0, 1, 2], [14, 23, 6])
-    d = inspection.detectable(group, plan, 0.95)
-    shift, critical = d / np.sqrt(1 / 14 + 1 / 23), t.isf(0.025, 35)
-    assert nct.sf(critical, 35, shift) + nct.cdf(-critical, 35, shift) == pytest.approx(0.8, abs=1e-6)
-
-
-def test_no_detectable_difference_without_a_pair_to_compare(plan):
-    assert np.isnan(inspection.detectable(np.array([1, 1, 1, 0]), plan, 0.95))
+def test_the_detectable_difference_is_of_the_compared_pair(made, plan):
+    _, _, rows = made
+    table = inspection.tests(rows, ["d1"], plan, 0.95)
+    assert table["detectable"].tolist() == [detectable(12, 9, 0.05)] * 2
     nothing = plan.model_copy(update={"higher": None})
-    assert np.isnan(inspection.detectable(np.repeat([0, 1], 9), nothing, 0.95))
+    assert inspection.tests(rows, ["d1"], nothing, 0.95)["detectable"].isna().all()
 
 
 def test_extremes_are_of_all_ranked_schools_rated_or_not(made, plan):
@@ -121,17 +121,22 @@ def test_schools_that_are_all_the_same_or_too_few_allow_no_test(plan):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"school": ["S01"], "rating": ["Splendid"]}, "no school has a rating of the study's plan"),
-        ({"school": ["S01"], "rating": [None]}, "no school has a rating of the study's plan"),
-        ({"school": ["S01"]}, "no column 'rating'"),
+        ({"rating": ["Splendid"]}, "no school has a rating of the study's plan"),
+        ({"rating": [None]}, "no school has a rating of the study's plan"),
+        ({"rating": ["Good"], "rating_date": [date(2025, 1, 1)]}, "no school has a rating of the study's plan"),
+        ({"rating": None}, "no column 'rating'"),
+        ({"rating": ["Good"], "rating_date": None}, "no column 'rating_date'"),
     ],
 )
-def test_a_register_that_cannot_be_used_is_refused(tmp_path, plan, columns, message):
-    pl.DataFrame(columns).write_parquet(tmp_path / "schools.parquet")
+def test_a_register_that_cannot_be_used_is_refused(tmp_path, columns, message):
+    whole = {"school": ["S01"], "phase": ["all"], "rating": ["Good"], "rating_date": [None]} | columns
+    frame = pl.DataFrame({k: v for k, v in whole.items() if v is not None})
+    types = {"rating": pl.String, "rating_date": pl.Date}
+    frame.cast({k: v for k, v in types.items() if k in frame.columns}).write_parquet(tmp_path / "schools.parquet")
     with pytest.raises(SurveyError, match=message):
-        inspection.read_ratings(tmp_path, plan)
+        inspection.read_schools(tmp_path, study_of())
 
 
-def test_a_missing_register_is_refused(tmp_path, plan):
+def test_a_missing_register_is_refused(tmp_path):
     with pytest.raises(SurveyError, match="no such file"):
-        inspection.read_ratings(tmp_path, plan)
+        inspection.read_schools(tmp_path, study_of())

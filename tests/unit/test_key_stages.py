@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import make_instrument, make_students, make_study
+from samples import make_cells, make_instrument, make_study
 
 from learning_survey import groups, key_stages
 from learning_survey.errors import SurveyError
@@ -17,26 +17,27 @@ LEVELS = {
 
 @pytest.fixture(scope="module")
 def made():
-    """30 schools. d1 falls by .3 a stage, d2 does not. K4 has 6 students; K5 has 40, all in one school."""
+    """30 schools. d1 falls by .3 a stage, d2 does not. K4 has 6 students; K5 has 40, in one school; 12 are in none."""
     rng = np.random.default_rng(21)
     school = np.repeat(np.arange(30), 40)
     stage = rng.choice([1, 2, 3], len(school))
     stage[rng.choice(len(school), 6, replace=False)] = 4
     stage[school == 7] = 5
+    stage[rng.choice(np.flatnonzero(stage < 4), 12, replace=False)] = 0
     effect = 0.2 * rng.normal(size=30)[school]
     noise = rng.normal(size=(2, len(school)))
     scores = {"d1": 3 - 0.3 * stage + effect + noise[0], "d2": 3 + effect + noise[1]}
     instrument = make_instrument()
-    students = make_students(
-        instrument, scores, school=[f"S{s + 1:02d}" for s in school], group=[f"K{s}" for s in stage]
+    cells = make_cells(
+        instrument, scores, school=[f"S{s + 1:02d}" for s in school], group=[f"K{s}" if s else None for s in stage]
     )
-    compared = key_stages.groups_of(students, make_study(instrument, key_stages=LEVELS))
-    return instrument, students, compared, stage, scores
+    compared = key_stages.groups_of(cells, make_study(instrument, key_stages=LEVELS))
+    return instrument, cells, compared, stage, scores
 
 
 def test_means_are_those_of_the_students_and_small_groups_are_withheld(made):
-    instrument, students, compared, stage, scores = made
-    table = groups.means(students, instrument, compared).set_index(["dimension", "group"])
+    instrument, cells, compared, stage, scores = made
+    table = groups.means(cells, instrument, compared).set_index(["dimension", "group"])
     assert table.loc["d1"].index.tolist() == ["K1", "K2", "K3", "K4", "K5"]
     for k in (1, 2, 3, 5):
         assert table.loc[("d1", f"K{k}"), "mean"] == pytest.approx(scores["d1"][stage == k].mean())
@@ -48,8 +49,8 @@ def test_means_are_those_of_the_students_and_small_groups_are_withheld(made):
 
 
 def test_the_planted_fall_is_found_in_its_dimension_alone(made):
-    instrument, students, compared, *_ = made
-    table = groups.tests(students, instrument, compared).set_index(["dimension", "test"])
+    instrument, cells, compared, *_ = made
+    table = groups.tests(cells, instrument, compared).set_index(["dimension", "test"])
     fall, level = table.loc[("d1", "trend_clustered")], table.loc[("d2", "trend_clustered")]
     assert fall["slope_ci_high"] < -0.1 and fall["p_holm"] < 1e-6
     assert level["slope_ci_low"] < 0 < level["slope_ci_high"]
@@ -59,17 +60,17 @@ def test_the_planted_fall_is_found_in_its_dimension_alone(made):
 
 
 def test_holm_runs_over_dimensions_in_tests_and_over_dimensions_and_pairs_in_pairs(made):
-    instrument, students, compared, *_ = made
-    tests = groups.tests(students, instrument, compared)
+    instrument, cells, compared, *_ = made
+    tests = groups.tests(cells, instrument, compared)
     for _, rows in tests.groupby("test"):
         np.testing.assert_allclose(rows["p_holm"], holm(rows["p"].to_numpy()))
-    pairs = groups.pairs(students, instrument, compared)
+    pairs = groups.pairs(cells, instrument, compared)
     np.testing.assert_allclose(pairs["p_holm"], holm(pairs["p_clustered"].to_numpy()))
 
 
 def test_pairs_are_first_minus_second_with_neighbours_marked(made):
-    instrument, students, compared, stage, scores = made
-    table = groups.pairs(students, instrument, compared).set_index(["dimension", "group_a", "group_b"])
+    instrument, cells, compared, stage, scores = made
+    table = groups.pairs(cells, instrument, compared).set_index(["dimension", "group_a", "group_b"])
     x = scores["d1"]
     row = table.loc[("d1", "K1", "K3")]
     assert row["difference"] == pytest.approx(x[stage == 1].mean() - x[stage == 3].mean())
@@ -87,14 +88,14 @@ def test_pairs_are_first_minus_second_with_neighbours_marked(made):
 
 def test_a_dimension_without_scores_and_groups_without_students_have_rows_without_numbers():
     instrument = make_instrument()
-    students = make_students(instrument, {"d1": np.full(30, np.nan)}, group=["K1", "K2", "K3"] * 10)
-    compared = key_stages.groups_of(students, make_study(instrument, key_stages=LEVELS))
-    assert groups.means(students, instrument, compared)["mean"].isna().all()
-    assert groups.tests(students, instrument, compared)["p"].isna().all()
-    assert groups.pairs(students, instrument, compared)["hedges_g"].isna().all()
+    cells = make_cells(instrument, {"d1": np.full(30, np.nan)}, group=["K1", "K2", "K3"] * 10)
+    compared = key_stages.groups_of(cells, make_study(instrument, key_stages=LEVELS))
+    assert groups.means(cells, instrument, compared)["mean"].isna().all()
+    assert groups.tests(cells, instrument, compared)["p"].isna().all()
+    assert groups.pairs(cells, instrument, compared)["hedges_g"].isna().all()
 
 
 def test_a_study_without_key_stages_is_told_so():
     instrument = make_instrument()
     with pytest.raises(SurveyError, match="no 'key_stages'"):
-        key_stages.groups_of(make_students(instrument, {"d1": [1]}), make_study(instrument))
+        key_stages.groups_of(make_cells(instrument, {"d1": [1]}), make_study(instrument))

@@ -10,10 +10,12 @@ from report_fixture import ROOT, make_results, project
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.markdown import Source, escaped, pipe, shown_length, span
+from learning_survey.multiverse_plan import load_multiverse
 from learning_survey.report import OUTCOMES, about, assemble, commit, comparable, hyphened, nested, visible_lines
 from learning_survey.report_tables import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import Tables, read_rows, study_values, table_values, to_json
+from learning_survey.verdict_rules import LABELS, load_verdicts
 
 REPORTS = ROOT / "reports"
 SOURCES = sorted([*REPORTS.glob("*.qmd"), *REPORTS.glob("sections/*.qmd")])
@@ -95,7 +97,13 @@ def test_tables_that_do_not_apply_are_left_out(phase_one, bfi):
         "phi",
         "schools",
         "extremes",
+        "gaps",
+        "cultures",
         "inspection",
+        "ratings",
+        "multiverse",
+        "verdicts",
+        "families",
         "scorecard",
         "scorecard_totals",
         "scorecard_failures",
@@ -121,6 +129,14 @@ def test_the_inspection_table_turns_a_pair_that_stands_the_other_way(phase_one):
     assert "[−0.20]" in text
     assert "(sign turned)" in text
     assert "(−0.22 to −0.18)" in text
+
+
+def test_the_table_of_models_has_the_methods_that_the_study_has(phase_one, bfi):
+    with_schools, without = (TABLES["models"](source_of(*own)) for own in (phase_one, bfi))
+    assert with_schools.splitlines()[0].count("CR2") == 2 and "HC2" not in with_schools
+    assert without.splitlines()[0] == "| Dimension | A, naive | A, HC2 | B, naive | B, HC2 |"
+    assert "A: Key Stage 5 minus Key Stage 1; B: Girls minus Boys." in with_schools
+    assert "as if respondents were independent" in without
 
 
 # ---------------------------------------------------------------- conditions
@@ -352,7 +368,7 @@ def test_cleaning_and_missing_answers_are_in_the_tables(phase_one, bfi):
     treatments = TABLES["missing_treatments"](source)
     assert len(treatments.splitlines()) == 2 + len(source.dimensions) + 1 + 2
     groups = TABLES["missing_groups"](source_of(*bfi)).splitlines()
-    assert sum(line.startswith("| Education") for line in groups) == 1 and any("women" in line for line in groups)
+    assert sum(line.startswith("| Education") for line in groups) == 1 and any("Women" in line for line in groups)
 
 
 def test_a_bound_is_rounded_up_and_a_word_that_is_known_makes_no_table(tmp_path):
@@ -410,3 +426,59 @@ def test_every_section_is_in_a_report_and_every_citation_in_the_references():
     keys = set(re.findall(r"(?m)^@\w+\{(\w+),", (REPORTS / "references.bib").read_text(encoding="utf-8")))
     cited = set(re.findall(r"\[@(\w+)", texts))
     assert cited == keys
+
+
+@pytest.mark.parametrize("verdict", LABELS)
+def test_prose_follows_the_verdicts(tmp_path, verdict):
+    def gives(rows):
+        for row in rows:
+            row |= {"verdict": verdict, "label": LABELS[verdict], "why": f"Because of {row['finding']}."}
+
+    study, results = results_of(project(tmp_path), "phase_one", change={"verdicts.findings": gives})
+    assemble(study, results, ROOT / "reports", tmp_path / "folder", "r")
+    meta = yaml.safe_load((tmp_path / "folder/_study.yml").read_text(encoding="utf-8"))
+    assert set(meta["verdicts"]) == {hyphened(finding.id) for finding in load_verdicts(study).findings}
+    for truth in meta["verdicts"].values():
+        assert [name for name, true in truth.items() if true] == [hyphened(verdict)]
+
+    def says(section):
+        text = (ROOT / f"reports/sections/{section}.qmd").read_text(encoding="utf-8")
+        return " ".join(line for _, line, stands in visible_lines(text, meta, section) if stands)
+
+    against = verdict == "not_supported"
+    assert ("hardly differ beyond" in says("difference")) == against
+    assert ("nothing to start from" in says("leadership")) == against
+    assert ("they do." in says("inspection")) == against
+    assert ("go together hardly" in says("inspection")) == (verdict == "supported")
+    table = TABLES["verdicts"](source_of(study, results))
+    assert table.count(f"**{LABELS[verdict]}**") == 9 and "Because of two\\_fifths." in table
+
+
+def test_a_study_without_verdicts_has_no_such_condition_and_no_curve(bfi, tmp_path):
+    study, results = bfi
+    assemble(study, results, ROOT / "reports", tmp_path / "folder", "r")
+    meta = yaml.safe_load((tmp_path / "folder/_study.yml").read_text(encoding="utf-8"))
+    assert meta["verdicts"] == {} and not meta["stages"]["verdicts"]
+    lines = visible_lines('[a]{.content-visible when-meta="verdicts.any.supported"}', meta, "x")
+    assert [line for _, line, _ in lines]
+    assert "fig-" not in (tmp_path / "folder/figures/curves.md").read_text(encoding="utf-8")
+
+
+def test_curves_stand_in_the_order_of_their_claims(phase_one, tmp_path):
+    study, results = phase_one
+    assemble(study, results, ROOT / "reports", tmp_path / "folder", "r")
+    text = (tmp_path / "folder/figures/curves.md").read_text(encoding="utf-8")
+    claims = [hyphened(claim.id) for claim in load_multiverse(study).claims]
+    assert re.findall(r"#fig-curve-([a-z-]+)", text) == claims
+
+
+def test_families_count_what_stays_below_a_twentieth(tmp_path):
+    def p(rows):
+        for i, row in enumerate(rows):
+            row |= {"label": row["family"], "p": 0.01, "p_holm": 0.01 if i % 2 else 0.2, "p_bh": 0.01}
+        rows[0] |= {"p": None, "p_holm": None, "p_bh": None}
+
+    study, results = results_of(project(tmp_path), "phase_one", change={"verdicts.families": p})
+    first, *_, last = [r for r in TABLES["families"](source_of(study, results)).splitlines()[2:] if r.startswith("|")]
+    assert [c.strip() for c in first.strip("|").split("|")] == ["key\\_stage\\_trends", "8", "8", "4", "8"]
+    assert "**All tests**" in last

@@ -209,9 +209,11 @@ def test_dirt_is_what_it_says(delivery, study):
 
 
 def test_the_register_lists_every_school(delivery, cohort, study):
-    assert delivery.register.columns == ["school_id", "phase", "country", "ofsted_rating", "cohort"]
+    assert delivery.register.columns == ["school_id", "phase", "country", "ofsted_rating", "ofsted_date", "cohort"]
     assert delivery.register["school_id"].to_list() == cohort.schools["school_id"]
     assert delivery.register["ofsted_rating"].drop_nulls().len() == 43
+    rated, dated = (delivery.register[c].is_not_null() for c in ("ofsted_rating", "ofsted_date"))
+    assert rated.equals(dated) and delivery.register["ofsted_date"].max() < study.survey_date
     named = {s for f in delivery.exports.values() for s in f["school_id"].unique()} - set(study.exports.missing_values)
     assert named == set(cohort.schools["school_id"])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from learning_survey import reliability
+from learning_survey import reliability, simulation_models, simulation_schools
 from learning_survey import simulation_check as check
 from learning_survey.uncertainty import Estimate
 
@@ -63,3 +63,69 @@ def test_counting():
     assert coverage.outside() == ["alpha 50.0%"] + [f"{row.name} 100.0%" for row in coverage.rows()[1:]]
     assert "| alpha | 0.800 | 50.0% ± 25.0% | 25.0% | 25.0% | 0.112 |" in coverage.table()
     assert "| a test | 25.0% ± 21.7% |" in coverage.table()
+
+
+# ---------------------------------------------------------------- models
+
+
+def test_samples_for_the_models_have_the_planted_differences():
+    found = [simulation_models.sample(np.random.default_rng(seed)) for seed in range(40)]
+    planted, none = (np.array([models["mixed"].beta for models in own]) for own in zip(*found, strict=True))
+    np.testing.assert_allclose(planted.mean(axis=0), [0, -check.GIRLS, -check.PHASE], atol=0.05)
+    np.testing.assert_allclose(none.mean(axis=0), [0, -check.GIRLS, 0], atol=0.05)
+    assert all(set(models) == set(simulation_models.METHODS) for own in found for models in own)
+
+
+def test_outcomes_of_a_seed_are_the_same_again_and_are_counted():
+    one = simulation_models.outcomes(3)
+    assert one == simulation_models.outcomes(3) != simulation_models.outcomes(4)
+    assert max(one.values()) <= simulation_models.REPEATS
+    assert one[simulation_models.GIRLS_KEPT, "cr2"] >= 6
+
+
+def test_what_is_outside_its_bounds_is_named():
+    coverage = simulation_models.ModelCoverage()
+    coverage.seeds = 100
+    total = coverage.seeds * simulation_models.REPEATS
+    for name in simulation_models.METHODS:
+        coverage.counted[simulation_models.GIRLS_KEPT, name] = round(0.95 * total)
+        coverage.counted[simulation_models.PHASE_KEPT, name] = round(0.95 * total)
+        coverage.counted[simulation_models.PHASE_FALSE, name] = round((0.4 if name == "naive" else 0.05) * total)
+    assert coverage.outside() == []
+    assert "| cr2 | 95.0% ± 0.7% | 95.0% ± 0.7% | 5.0% ± 0.7% |" in coverage.table()
+    coverage.counted[simulation_models.GIRLS_KEPT, "cr2"] = round(0.90 * total)
+    coverage.counted[simulation_models.PHASE_FALSE, "mixed"] = round(0.08 * total)
+    coverage.counted[simulation_models.PHASE_FALSE, "naive"] = round(0.2 * total)
+    assert coverage.outside() == [
+        "girls and boys, cr2: 90.0%",
+        "kinds of school that do not differ, mixed: 8.0%",
+        "kinds of school that do not differ, naive: 20.0%",
+    ]
+
+
+# ---------------------------------------------------------------- schools
+
+
+def test_comparisons_of_schools_hold_the_truth_and_find_a_planted_rating_as_often_as_stated():
+    coverage = simulation_schools.SchoolCoverage()
+    for seed in range(60):
+        coverage.add(simulation_schools.outcomes(seed))
+    assert simulation_schools.outcomes(3) == simulation_schools.outcomes(3) != simulation_schools.outcomes(4)
+    assert coverage.stated == pytest.approx(0.123, abs=0.001)
+    for name in (simulation_schools.RANK, simulation_schools.CORRECTED, simulation_schools.RANGE):
+        assert 0.87 < coverage.share(name) < 0.995
+    assert coverage.share(simulation_schools.CHANCE) < 0.15 and coverage.share(simulation_schools.NONE) < 0.15
+    assert coverage.share(simulation_schools.FOUND) == pytest.approx(coverage.stated, abs=0.1)
+
+
+def test_what_is_outside_its_bounds_of_schools_is_named():
+    coverage = simulation_schools.SchoolCoverage(seeds=500)
+    total = 500 * simulation_schools.REPEATS
+    shares = {name: sum(bounds) / 2 for name, bounds in simulation_schools.BOUNDS.items()}
+    shares[simulation_schools.FOUND] = coverage.stated
+    coverage.counted.update({name: share * total for name, share in shares.items()})
+    assert coverage.outside() == []
+    assert "| a difference of .3 between ratings | found, at 5% | 12.3%" in coverage.table()
+    coverage.counted[simulation_schools.FOUND] = 0.2 * total
+    coverage.counted[simulation_schools.RANK] = 0.9 * total
+    assert coverage.outside() == ["rank of a school: 90.0%", "a difference of .3 between ratings: 20.0%"]

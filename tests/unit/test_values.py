@@ -197,6 +197,24 @@ def test_trends_are_counted_by_their_intervals(phase_one):
     assert counted == {"falls": 3, "rises": 3, "unclear": 3, "total": 9}
 
 
+def test_models_are_counted_by_test_and_method_and_their_errors_compared(phase_one):
+    study, tables = phase_one
+    ids = study.instrument.dimension_ids
+    rows = {(r["dimension"], r["test"], r["method"]): r for r in tables["models.tests"]}
+    for d in ids:
+        for method in ("naive", "cr2"):
+            rows[d, "group", method]["p_holm"] = 0.001 if method == "naive" or d == ids[0] else 0.3
+    rows[ids[1], "group", "cr2"]["p_holm"] = None
+    for r in tables["models.coefficients"]:
+        r["se"] = {"naive": 0.1, "robust": 0.25}.get(r["method"], 0.2)
+    values = summary_values(tables, study)
+    assert values["summary.models.group.naive"]["value"] == len(ids)
+    assert values["summary.models.group.cr2"]["value"] == 1
+    assert values["summary.models.group.cr2_tested"]["value"] == len(ids) - 1
+    assert values["summary.models.group.wider"]["text"] == "2.5"
+    assert values["summary.models.left_out"]["file"] == "models/variance.csv"
+
+
 def test_configuration_is_in_the_values(phase_one):
     values = study_values(phase_one[0])
     assert values["study.seed"]["text"] == "20210601"

@@ -85,6 +85,18 @@ def all_tables(wildcards):
     ]
 
 
+def analysed(wildcards):
+    """Every table but the verdicts, which rest on the others and on the scorecard."""
+    return [path for path in all_tables(wildcards) if "/tables/verdicts/" not in path]
+
+
+def verdict_rules(wildcards):
+    """The files by which verdicts are given, where the study has verdicts."""
+    study = STUDIES[wildcards.study]
+    names = {"verdicts": study.verdicts, "multiverse": study.verdicts and study.multiverse}
+    return [f"config/{folder}/{name}.yaml" for folder, name in names.items() if name]
+
+
 def exports(wildcards):
     """The study's raw files. A pattern that matches nothing is for the step to report."""
     study = STUDIES[wildcards.study]

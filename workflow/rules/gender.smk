@@ -2,8 +2,7 @@ rule gender:
     message:
         "compare genders"
     input:
-        scores=f"{PROCESSED}/scores.parquet",
-        moments=f"{PROCESSED}/moments.npz",
+        cells=f"{PROCESSED}/cells.parquet",
         code=code("gender"),
     output:
         *tables("gender"),

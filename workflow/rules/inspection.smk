@@ -2,14 +2,13 @@ rule inspection:
     message:
         "compare schools by inspection rating"
     input:
-        scores=f"{PROCESSED}/scores.parquet",
-        moments=f"{PROCESSED}/moments.npz",
+        cells=f"{PROCESSED}/cells.parquet",
         schools=f"{PROCESSED}/schools.parquet",
         code=code("inspection"),
     output:
         *tables("inspection"),
     params:
-        settings=settings("inspection", "schools", "resampling", "min_group"),
+        settings=settings("inspection", "schools", "key_stages", "gender", "survey_date", "resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/inspection.log",

@@ -2,8 +2,7 @@ rule key_stages:
     message:
         "compare key stages"
     input:
-        scores=f"{PROCESSED}/scores.parquet",
-        moments=f"{PROCESSED}/moments.npz",
+        cells=f"{PROCESSED}/cells.parquet",
         code=code("key_stages"),
     output:
         *tables("key_stages"),

@@ -2,13 +2,12 @@ rule schools:
     message:
         "measure how much schools differ; compare the top with the bottom"
     input:
-        scores=f"{PROCESSED}/scores.parquet",
-        moments=f"{PROCESSED}/moments.npz",
+        cells=f"{PROCESSED}/cells.parquet",
         code=code("schools"),
     output:
         *tables("schools"),
     params:
-        settings=settings("schools", "resampling", "min_group"),
+        settings=settings("schools", "key_stages", "gender", "resampling", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/schools.log",

@@ -2,7 +2,7 @@ rule scorecard:
     message:
         "hold every published claim against what was computed"
     input:
-        tables=all_tables,
+        tables=analysed,
         published=published,
         code=code("scorecard"),
     output:

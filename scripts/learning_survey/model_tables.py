@@ -1,0 +1,53 @@
+"""Table of a report on mixed models; see report_tables."""
+
+from __future__ import annotations
+
+from learning_survey.markdown import Source, escaped, pipe, span
+from learning_survey.values import NOTHING, row_values
+
+WITH_SCHOOLS = {"naive": "naive", "mixed": "mixed model", "cr2": "CR2"}
+WITHOUT = {"naive": "naive", "robust": "HC2"}
+
+
+def models(s: Source) -> str | None:
+    """The last key stage against the first, the second gender against the first: intervals of several methods."""
+    if not s.rows("models.coefficients"):
+        return None
+    compared = {
+        term: (plan[-1 if term == "group" else 1], plan[0])
+        for term, plan in (
+            ("group", s.study.key_stages.levels if s.study.key_stages else None),
+            ("gender", s.study.gender.categories if s.study.gender else None),
+        )
+        if plan
+    }
+    methods = WITH_SCHOOLS if s.study.columns.school else WITHOUT
+    rows = [
+        [
+            escaped(s.label(d)),
+            *(_interval(s, d, term, of.id, name) for term, (of, _) in compared.items() for name in methods),
+        ]
+        for d in s.dimensions
+    ]
+    marks = {"group": "A", "gender": "B"}
+    header = ["Dimension", *(f"{marks[term]}, {word}" for term in compared for word in methods.values())]
+    pairs = "; ".join(f"{marks[t]}: {escaped(a.label)} minus {escaped(b.label)}" for t, (a, b) in compared.items())
+    last = (
+        "the mixed model by its own standard errors, and the mixed model by robust ones (CR2)"
+        if s.study.columns.school
+        else "and robust to spreads that differ (HC2)"
+    )
+    caption = (
+        f"Differences in points of the scale, all groups in one model, as {s.study.resampling.level:.0%} intervals."
+        f" {pairs}. Least squares as if {s.people} were independent, {last}."
+    )
+    return pipe(header, "l" + "r" * (len(header) - 1), rows, caption, "models")
+
+
+def _interval(s: Source, dimension: str, term: str, level: str, method: str) -> str:
+    table = "models.coefficients"
+    row = s.one(table, dimension=dimension, term=term, level=level, method=method)
+    if row is None:
+        return NOTHING
+    cells = row_values(row, table, s.tables[table].index(row) + 2, f"{s.study.resampling.level:.0%}")
+    return span(cells["difference_ci"])
