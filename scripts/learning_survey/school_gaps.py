@@ -95,10 +95,11 @@ def gap(scores: SchoolScores, value: Array, scale: float, drawing: Drawing, *, s
         drawn = rng.normal(0, np.sqrt(shrunken.components.within / students), (draws, count))
     ranges = np.ptp(drawn, axis=1)
     p = (1 + np.sum(ranges >= observed * (1 - 1e-12))) / (draws + 1)
-    true = np.ptp(shrunken.draws(draws, rng)[:, shown], axis=1)
+    known = shrunken.components.between > 0  # else as in ``Shrunken.difference``
+    true = _spread(np.ptp(shrunken.draws(draws, rng)[:, shown], axis=1), level) if known else Estimate(0.0)
     corrected = shrunken.difference(places[raw.argmax()], places[raw.argmin()], level)
     chance = _spread(ranges, level)
-    estimates = {"corrected": corrected, "true_range": _spread(true, level)}
+    estimates = {"corrected": corrected, "true_range": true}
     row |= {"observed": scale * observed, "p": float(p), "chance": scale * chance.value}
     row |= {"chance_least": scale * chance.low, "chance_most": scale * chance.high}
     for name, e in estimates.items():

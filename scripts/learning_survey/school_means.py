@@ -77,7 +77,13 @@ class Shrunken:
         return t_quantile(self.components.schools - 1, level) * self.se
 
     def difference(self, first: int, second: int, level: float) -> Estimate:
-        """One school's true mean minus another's."""
+        """One school's true mean minus another's.
+
+        Where schools do not differ by more than chance it is 0, without an interval: that the variance between them is
+        exactly 0 is no knowledge to build one on.
+        """
+        if not self.components.between > 0:
+            return Estimate(0.0)
         variance = self._own[first] + self._own[second] + (self._shared[first] - self._shared[second]) ** 2
         half = t_quantile(self.components.schools - 1, level) * np.sqrt(variance)
         value = self.value[first] - self.value[second]

@@ -82,3 +82,15 @@ def test_the_same_seed_gives_the_same_gaps():
     cells, study, *_ = cells_of(0.1, count=8)
     first, again = gaps(cells, study), gaps(cells, study)
     assert all(first[name].equals(again[name]) for name in first)
+
+
+def test_schools_more_alike_than_chance_have_no_corrected_gap_and_no_interval_of_it():
+    instrument = make_instrument(dimensions=1)
+    study = make_study(instrument, schools={"min_students": 20})
+    x, school = np.tile([1.0, 2, 3, 4, 5], 40), np.repeat([f"S{k}" for k in range(5)], 40)
+    x[:40] += 0.25
+    x[:40] -= 0.125 * (np.arange(40) < 39)
+    row = gaps(make_cells(instrument, {"d1": x}, school=school), study)["gaps"].iloc[0]
+    assert row["observed"] > 0 and row["p"] > 0.5
+    assert (row["corrected"], row["true_range"]) == (0, 0)
+    assert row[["corrected_ci_low", "corrected_ci_high", "true_range_ci_low"]].isna().all()

@@ -1,15 +1,18 @@
 """Tables, summaries and conditions of a report on schools and ratings follow the numbers."""
 
 import pytest
+import yaml
 from conftest import ROOT
-from report_fixture import make_results
+from report_fixture import make_results, project
 
 from learning_survey.config import load_study
 from learning_survey.markdown import Source
+from learning_survey.renderer import render
+from learning_survey.report import assemble
 from learning_survey.school_tables import cultures, gaps, ratings
 from learning_survey.summary import summary_values
 from learning_survey.summary_schools import facts
-from learning_survey.values import Tables
+from learning_survey.values import Tables, study_values, table_values, to_json
 
 
 def source(tmp_path, **change):
@@ -125,3 +128,25 @@ def test_ranks_and_definitions_are_summed_up(tmp_path):
     assert values["summary.schools.cultures.definitions"]["value"] == 2
     assert values["summary.schools.cultures.ratio.lowest.ratio"]["value"] == 1.8
     assert values["summary.schools.cultures.without_ratio"]["value"] == 1
+
+
+def test_a_study_that_compares_no_pair_of_ratings_has_a_report(tmp_path):
+    """Its tables of pairs are empty, and nothing visible asks for them."""
+    root = project(tmp_path)
+    path = root / "config/studies/phase_one.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) | {"report": "survey"}
+    content["inspection"] = {"ratings": ["Outstanding", "Good", "Requires improvement"]}
+    del content["register"]["rating_date"]
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    study = load_study("phase_one", root)
+    tables = ("effects", "equivalence", "power", "contrast", "frameworks")
+    make_results(study, tmp_path / "results", {f"inspection.{t}": list.clear for t in tables})
+    made = Tables(tmp_path / "results/tables", study)
+    values = study_values(study) | summary_values(made, study)
+    values |= {k: v for table in made.names for k, v in table_values(made[table], table).items()}
+    (tmp_path / "results/values.json").write_text(to_json(values), encoding="utf-8")
+    master = assemble(study, tmp_path / "results", root / "reports", tmp_path / "folder", "r")
+    render(tmp_path / "folder", master.name, tmp_path, "out", ["html"])
+    text = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "The register does not say when schools were rated" in text
+    assert "Above on every measure?" not in text
