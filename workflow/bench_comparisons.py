@@ -17,7 +17,7 @@ import polars as pl
 import yaml
 from bench_measurement import STUDY, command
 
-STAGES = ("key_stages", "gender", "schools", "inspection", "models")
+STAGES = ("key_stages", "gender", "schools", "inspection", "models", "multiverse")
 """The stages that read nothing of students but their cells."""
 DRAWS, TIMES, SEED = 2000, 101, 11
 LIMITS = {"few": 15.0, "many": 20.0}
