@@ -66,7 +66,8 @@ def main(folder: Path, rows: int, files: int) -> None:
         first, after = rows * k // files, rows * (k + 1) // files
         frame = export(school, first, after - first, instrument, rng)
         frame.write_csv(folder / "exports" / f"{school.lower()}_synthetic.csv")
-    register = pl.DataFrame({"school_id": schools, "phase": "all", "country": "England", "ofsted_rating": "Good"})
+    fixed = {"phase": "all", "country": "England", "ofsted_rating": "Good", "ofsted_date": "2019-05-01"}
+    register = pl.DataFrame({"school_id": schools, **fixed})
     register.write_csv(folder / "schools.csv")
 
 
