@@ -7,19 +7,19 @@ import polars as pl
 from conftest import ROOT
 from golden_values import answers, golden
 
-from learning_survey import cfa_wls
+from learning_survey import cfa_wls_moments
 from learning_survey.polychoric_estimates import polychoric
 from learning_survey.two_way import TwoWay, choices
 
 REVERSED = ("A1", "C4", "C5", "E1", "E2", "O2", "O5")
 
 
-def sample_of(x, codes, names=None) -> cfa_wls.Sample:
+def sample_of(x, codes, names=None) -> cfa_wls_moments.Sample:
     """Of rows of answers (N, p), NaN where there is none, and the codes of each item."""
     names = [f"i{j + 1}" for j in range(x.shape[1])] if names is None else names
     chosen = choices(x, codes)
     tables = TwoWay.of(chosen, names, codes, np.repeat([["1", "", ""]], len(x), axis=0)).pooled()
-    return cfa_wls.sample(polychoric(tables), chosen)
+    return cfa_wls_moments.sample(polychoric(tables), chosen)
 
 
 def scales_of(syntax: str) -> dict[str, list[str]]:
@@ -44,7 +44,7 @@ def complete(x):
     return x[~np.isnan(x).any(axis=1)]
 
 
-def by_gender() -> tuple[dict[str, list[str]], list[str], list[cfa_wls.Sample]]:
+def by_gender() -> tuple[dict[str, list[str]], list[str], list[cfa_wls_moments.Sample]]:
     """Scales and items of bfi, and the samples of its male and its female respondents."""
     scales = scales_of(golden("bfi_cfa")["model"])
     x, codes, items = items_of("bfi", scales)

@@ -1,4 +1,4 @@
-"""Time the default build, large exports, and the measurement steps beside R; write docs/benchmarks.md.
+"""Time the default build, large exports, measurement beside R, and comparisons; write docs/benchmarks.md.
 
 Each round builds a fresh copy of the project with this environment: cohort to three formats. Wall time and peak memory
 of each rule come from Snakemake's benchmarks; the whole run and a second run with nothing to do are timed around the
@@ -110,9 +110,9 @@ def main() -> None:
     everything = parser.parse_args().r == "all"
     parts = [document(*measure()), *_part(bench_scale.main())]
     with tempfile.TemporaryDirectory() as name:
-        folder = copy_of_project(Path(name))
-        parts += _part(bench_measurement.main(folder, everything=everything))
-        parts += _part(bench_comparisons.main(folder))
+        parts += _part(bench_measurement.main(copy_of_project(Path(name)), everything=everything))
+    with tempfile.TemporaryDirectory() as name:
+        parts += _part(bench_comparisons.main(copy_of_project(Path(name))))
     page = "\n".join(parts)
     (ROOT / "docs" / "benchmarks.md").write_text(page, encoding="utf-8")
     print(page)

@@ -28,7 +28,8 @@ from learning_survey import (
     cfa_ordinal,
     cfa_robust,
     cfa_wls,
-    confirmatory,
+    cfa_wls_moments,
+    confirmatory_models,
     fit_indices,
     retention,
     score,
@@ -38,8 +39,8 @@ from learning_survey import invariance_levels as levels
 from learning_survey import reliability as of
 from learning_survey.cfa_robust import Clusters
 from learning_survey.config import Loaded, load_study
-from learning_survey.fit_indices import Test
-from learning_survey.invariance import joined
+from learning_survey.fit_indices import ChiSquare
+from learning_survey.invariance_ordinal import joined
 from learning_survey.moments import Moments
 from learning_survey.polychoric_estimates import polychoric
 from learning_survey.two_way import TwoWay, choices
@@ -136,16 +137,16 @@ def scales_of(study: Loaded) -> dict[str, list[str]]:
 
 def model_ml(study: Loaded, whole: Clusters) -> tuple[cfa_ml.Fit, cfa_ml.Fit]:
     """The correlated-factors model and the one of items that do not correlate, with errors and fit indices."""
-    make, sample = confirmatory.models(study)["correlated"], whole.sample
+    make, sample = confirmatory_models.models(study)["correlated"], whole.sample
     fit, _ = cfa_ml.bounded(make(False), lambda model: cfa_ml.fit(model, [sample]))
     base = cfa_ml.fit(cfa_builders.baseline(study.instrument.item_ids), [sample])
-    fit_indices.plain(Test(fit.chi2, fit.df), Test(base.chi2, base.df), fit.n)
+    fit_indices.plain(ChiSquare(fit.chi2, fit.df), ChiSquare(base.chi2, base.df), fit.n)
     fit_indices.srmr(fit), fit.vcov
     return fit, base
 
 
 def robustly(fits: tuple[cfa_ml.Fit, cfa_ml.Fit], robust: Callable[[cfa_ml.Fit], cfa_robust.Robust]) -> None:
-    own, base = (Test(fit.chi2, fit.df, robust(fit).scaling) for fit in fits)
+    own, base = (ChiSquare(fit.chi2, fit.df, robust(fit).scaling) for fit in fits)
     fit_indices.scaled(own, base, fits[0].n), fit_indices.robust(own, base, fits[0].n)
 
 
@@ -156,7 +157,7 @@ def levels_ml(study: Loaded, groups: Mapping[str, Clusters]) -> list[cfa_ml.Fit]
     for level in COMPARED:
         model = levels.model(scales, list(groups), level)
         fit = cfa_ml.fit(model, samples, levels.carried(found[-1], model) if found else None)
-        fit_indices.plain(Test(fit.chi2, fit.df), base, fit.n / len(groups))
+        fit_indices.plain(ChiSquare(fit.chi2, fit.df), base, fit.n / len(groups))
         fit_indices.srmr(fit), fit.vcov
         found.append(fit)
     return found
@@ -179,7 +180,7 @@ def levels_wlsmv(study: Loaded, groups: Mapping[str, Array]) -> None:
     samples = []
     for x in chosen.values():
         table = TwoWay.of(x, items, [list(range(k)) for k in points], np.full((len(x), 3), ""))
-        samples.append(cfa_wls.sample(polychoric(table.pooled()), x))
+        samples.append(cfa_wls_moments.sample(polychoric(table.pooled()), x))
     one = cfa_builders.correlated(scales_of(study), std=True, means=True)
     thresholds = {i: k - 1 for i, k in zip(items, points, strict=True)}
     for level in ("configural", "scalar"):
@@ -188,15 +189,15 @@ def levels_wlsmv(study: Loaded, groups: Mapping[str, Array]) -> None:
 
 
 def wlsmv(study: Loaded, whole: NDArray[np.int16]) -> None:
-    found = ordinal.Fitted.of(confirmatory.models(study)["correlated"], ordinal.Samples.of(study, whole, None))
+    found = ordinal.Fitted.of(confirmatory_models.models(study)["correlated"], ordinal.Samples.of(study, whole, None))
     found.fits[ordinal.ALONE].indices(), found.values
 
 
 def fiml(study: Loaded, x: Array) -> None:
     data = cfa_fiml.Data.of(x)
-    fit = cfa_fiml.fit(confirmatory.models(study)["correlated"](True), [data])
+    fit = cfa_fiml.fit(confirmatory_models.models(study)["correlated"](True), [data])
     base = cfa_fiml.independence(study.instrument.item_ids, [data])
-    fit_indices.plain(Test(fit.chi2, fit.df), Test(base.chi2, base.df), fit.n)
+    fit_indices.plain(ChiSquare(fit.chi2, fit.df), ChiSquare(base.chi2, base.df), fit.n)
     fit_indices.srmr(fit), fit.vcov
 
 

@@ -9,6 +9,9 @@ command -v "$python" > /dev/null || fail "no $python on this machine" "Install P
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
   fail "$("$python" --version) is too old" "Use Python 3.11 or later: make PYTHON=/path/to/python3"
 
+[ ! -L .venv ] ||
+  fail ".venv is a link to $(readlink .venv), which setting up would empty" "Remove the link, or touch .venv/ready to use what it leads to."
+
 say "Setting up .venv from requirements.lock (once; about a minute) …"
 # Debian's python3 comes without the means to put pip into an environment unless python3-venv is installed.
 if "$python" -c 'import ensurepip' 2> /dev/null; then

@@ -13,18 +13,19 @@ Formulas, defaults and full sources: docs/methods/cleaning.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from learning_survey import chi_square
 from learning_survey.bands import is_high
 from learning_survey.moments import Pooled
-from learning_survey.reliability import alpha
 
 if TYPE_CHECKING:
     from learning_survey.clean import Cleaning
@@ -84,16 +85,29 @@ class Answers:
         x, seen = (own.select(cells).to_numpy().T for cells in (pl.all().fill_null(0), pl.all().is_not_null()))
         return cls(x, seen)
 
-    @property
-    def n(self) -> NDArray[np.int32]:
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> Answers:
+        return Answers(self.x[:, rows], self.seen[:, rows])
+
+    @cached_property
+    def n(self) -> NDArray[np.int16 | np.int32]:
         """Answers of each row, shape (N,)."""
-        return _total(self.seen)
+        return _total(self.given)
+
+    @cached_property
+    def given(self) -> NDArray[np.int16]:
+        """``seen`` as ones, in the type of ``wide``."""
+        return self.seen.astype(np.int16)
+
+    @cached_property
+    def wide(self) -> NDArray[np.int16]:
+        """``x`` in a type that holds sums and squares."""
+        return self.x.astype(np.int16)
 
     def moments(self) -> Array:
         """Rows that answer both, sums and sums of products of each pair of items, shape (3, p, p); exact."""
-        p, largest = len(self.x), np.abs(self.x.astype(np.int16)).max(initial=0)
+        p, largest = len(self.x), max(int(self.x.max(initial=0)), -int(self.x.min(initial=0)))
         # Whole numbers below 2^24 have no rounding in single precision either, and that is twice as quick.
-        exact = np.float32 if float(largest) ** 2 * self.x.shape[1] < 2**24 else np.float64
+        exact = np.float32 if largest**2 * self.x.shape[1] < 2**24 else np.float64
         both = np.concatenate([self.x, self.seen]).astype(exact)
         products = (both @ both.T).astype(float)
         return np.stack([products[p:, p:], products[:p, p:], products[:p, :p]])
@@ -120,52 +134,55 @@ def examined(frame: pl.DataFrame, study: Loaded) -> tuple[pl.DataFrame, Samples]
     instrument, items, rules = study.instrument, study.instrument.item_ids, study.clean.careless
     on = [index for index in INDICES if getattr(rules, index).action != "off"]
     drops = [f"flag_{index}" for index in INDICES if getattr(rules, index).action == "drop"]
-    everyone = np.sum(_each_block(lambda rows: Answers.of(rows, items).moments(), frame.select(items)), axis=0)
+    all_answers = Answers.of(frame, items)
+    everyone = np.sum(_each_block(lambda rows: all_answers[rows].moments(), frame.height), axis=0)
     centre = _centre(everyone, frame.height) if "mahalanobis" in on else None
+    seconds = frame["seconds"].cast(pl.Float64).fill_null(NAN).to_numpy()
 
-    def block(rows: pl.DataFrame) -> tuple[pl.DataFrame, Array, Array]:
-        answers = Answers.of(rows, items)
-        nothing, n = np.full(rows.height, NAN), answers.n
+    def block(rows: slice) -> tuple[dict[str, Array], NDArray[np.bool_], Array, Array]:
+        answers = all_answers[rows]
+        nothing, n = np.full(len(seconds[rows]), NAN), answers.n
         halves = Halves.of(answers, instrument)
         distance, p = mahalanobis(answers, *centre) if centre else (nothing, nothing)
-        seconds = rows["seconds"].fill_null(NAN).to_numpy()
-        columns = {
+        values = {
             "longest_run": longest_run(answers) if "longest_run" in on else nothing,
             "irv": variability(answers) if "irv" in on else nothing,
             "even_odd": even_odd(halves) if "even_odd" in on else nothing,
             "mahalanobis": distance,
-            "seconds_per_item": seconds / np.where(n, n, NAN) if "seconds_per_item" in on else nothing,
+            "seconds_per_item": seconds[rows] / np.where(n, n, NAN) if "seconds_per_item" in on else nothing,
             "mahalanobis_p": p,
         }
-        found = pl.DataFrame(columns).fill_nan(None).with_columns(pl.col("longest_run").cast(pl.Int16))
-        found = found.with_columns(_flag(i, study).alias(f"flag_{i}") for i in INDICES)
-        dropped = pl.any_horizontal(pl.lit(False), *(pl.col(flag).fill_null(False) for flag in drops))
-        found = found.with_columns((~dropped).alias("kept"))
-        part = np.where(found["kept"].to_numpy(), _any(found).to_numpy(), 2)
-        odd = [Answers(answers.x[:, part == k], answers.seen[:, part == k]).moments() for k in (1, 2)]
-        return found, halves.totals(part, instrument), np.stack(odd)
+        flags = {f"flag_{i}": _flagged(i, values, study) for i in INDICES}
+        dropped = np.any([np.zeros_like(nothing, bool), *(flags[flag] for flag in drops)], axis=0)
+        part = np.where(dropped, 2, np.any(list(flags.values()), axis=0))
+        odd = [answers[part == k].moments() for k in (1, 2)]
+        return {**values, **flags, "kept": ~dropped}, halves.totals(part, instrument), np.stack(odd)
 
-    found, totals, odd = zip(*_each_block(block, frame.select(*items, "seconds")), strict=True)
+    found, totals, odd = zip(*_each_block(block, frame.height), strict=True)
     apart = np.sum(odd, axis=0)
     moments = np.stack([everyone - apart.sum(axis=0), *apart])
-    return pl.concat(found), Samples(np.sum(totals, axis=0), moments)
+    columns = pl.DataFrame({name: np.concatenate([values[name] for values in found]) for name in found[0]})
+    columns = columns.with_columns(pl.col(pl.Float64).fill_nan(None)).with_columns(
+        pl.col("longest_run").cast(pl.Int16),
+        *(pl.when(pl.col(i).is_not_null()).then(pl.col(f"flag_{i}")).alias(f"flag_{i}") for i in INDICES),
+    )
+    return columns, Samples(np.sum(totals, axis=0), moments)
 
 
-def _each_block(work: Callable[[pl.DataFrame], Result], frame: pl.DataFrame) -> list[Result]:
+def _each_block(work: Callable[[slice], Result], height: int) -> list[Result]:
     """What ``work`` gives for each BLOCK of rows, in their order; two at a time, since arrays need no interpreter."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(work, frame.iter_slices(BLOCK)))
+        return list(pool.map(work, (slice(first, first + BLOCK) for first in range(0, height, BLOCK))))
 
 
-def _flag(index: str, study: Loaded) -> pl.Expr:
-    limit = threshold_of(index, study)
+def _flagged(index: str, values: dict[str, Array], study: Loaded) -> NDArray[np.bool_]:
+    """Which rows an index flags; none where it has no value (NaN) or no threshold."""
+    limit, value = threshold_of(index, study), values["mahalanobis_p" if index == "mahalanobis" else index]
     if limit is None:
-        return pl.when(pl.col(index).is_not_null()).then(False)
+        return np.zeros(len(value), bool)
     if index == "longest_run":
-        return pl.col(index) >= least_run(study)
-    if index == "irv":
-        return pl.col(index) <= limit + 1e-9
-    return pl.col("mahalanobis_p" if index == "mahalanobis" else index) < limit
+        return value >= least_run(study)
+    return value <= limit + 1e-9 if index == "irv" else value < limit
 
 
 def drop_flagged(work: Cleaning, found: pl.DataFrame, study: Loaded) -> pl.DataFrame:
@@ -193,10 +210,10 @@ def drop_flagged(work: Cleaning, found: pl.DataFrame, study: Loaded) -> pl.DataF
 # ---------------------------------------------------------------- indices of N rows
 
 
-def _total(parts: NDArray) -> NDArray[np.int32]:
-    """The sum over the first axis."""
-    total = np.zeros(parts.shape[1], np.int32)
-    for part in parts:
+def _total(parts: Sequence[NDArray]) -> NDArray[np.int16 | np.int32]:
+    """The sum of arrays of codes or of ones, in a type that holds the sum of so many bytes."""
+    total = parts[0].astype(np.int16 if len(parts) < 256 else np.int32)
+    for part in parts[1:]:
         total += part
     return total
 
@@ -213,29 +230,32 @@ def longest_run(answers: Answers) -> Array:
 
 def variability(answers: Answers) -> Array:
     """Standard deviation (n - 1) of a row's answers, shape (N,); NaN with fewer than two."""
-    n, x = answers.n, answers.x.astype(np.int32)
-    total, squares = x.sum(axis=0), (x * x).sum(axis=0)
-    return np.sqrt((n * squares - total.astype(np.int64) ** 2) / np.where(n > 1, n * (n - 1.0), NAN))
+    n, total = answers.n.astype(float), _total(answers.wide).astype(float)
+    squares = np.zeros(len(n), np.int32)
+    for column in answers.wide:
+        squares += column * column
+    return np.sqrt((n * squares - total**2) / np.where(n > 1, n * (n - 1), NAN))
 
 
 @dataclass(frozen=True)
 class Halves:
     """Sums of a dimension's odd and even items in its direction, and of how many; (2, dimensions, N) each."""
 
-    total: NDArray[np.int32]
-    count: NDArray[np.int32]
+    total: NDArray[np.int16 | np.int32]
+    count: NDArray[np.int16 | np.int32]
 
     @classmethod
     def of(cls, answers: Answers, instrument: Instrument) -> Halves:
         items = instrument.item_ids
         ends = {i: (c := instrument.response_of(i).codes)[0] + c[-1] for i in instrument.reversed_ids}
-        x = answers.x.astype(np.int16)
+        x = answers.wide.copy()
         for item, both in ends.items():
             k = items.index(item)
             x[k] = np.where(answers.seen[k], both - x[k], 0)
         places = [[items.index(i) for i in instrument.items_of(d)] for d in instrument.dimension_ids]
         total, count = (
-            np.array([[_total(of[own[half::2]]) for own in places] for half in (0, 1)]) for of in (x, answers.seen)
+            np.array([[_total([of[k] for k in own[half::2]]) for own in places] for half in (0, 1)])
+            for of in (x, answers.given)
         )
         return cls(total, count)
 
@@ -268,8 +288,6 @@ def mahalanobis(answers: Answers, mean: Array, inverse: Array) -> tuple[Array, A
 
     For a row that lacks the answers m this is z'Kz - y_m' K_mm^-1 y_m with y = Kz (``em``); NaN without an answer.
     """
-    from scipy.special import chdtrc
-
     z = (answers.x - mean[:, None]) * answers.seen
     y, n, p = inverse @ z, answers.n, len(mean)
     distance = np.einsum("in,in->n", y, z)
@@ -279,7 +297,7 @@ def mahalanobis(answers: Answers, mean: Array, inverse: Array) -> tuple[Array, A
             gone = np.nonzero(~answers.seen[:, at].T)[1].reshape(len(at), lacks)
             distance[at] -= _quadratic(inverse[gone.T[:, None], gone.T[None, :]], y[gone.T, at])
     distance = np.where(n > 0, np.maximum(distance, 0), NAN)
-    return distance, chdtrc(np.where(n, n, NAN), distance)
+    return distance, chi_square.above(distance, n)
 
 
 def _quadratic(a: Array, v: Array) -> Array:
@@ -293,7 +311,7 @@ def _quadratic(a: Array, v: Array) -> Array:
     return total
 
 
-def _pooled(moments: Array) -> Pooled:
+def pooled(moments: Array) -> Pooled:
     """``Answers.moments`` as such of ``moments``, without the squares that only correlations need."""
     n, s, c = moments
     return Pooled((), n, s, np.full_like(c, NAN), c)
@@ -301,58 +319,8 @@ def _pooled(moments: Array) -> Pooled:
 
 def _centre(everyone: Array, rows: int) -> tuple[Array, Array] | None:
     """Means and inverse pairwise covariances; None where these are singular or rest on too few rows."""
-    pooled = _pooled(everyone)
-    if rows <= 2 * everyone.shape[-1] or pooled.n.min() < 2:
+    them = pooled(everyone)
+    if rows <= 2 * everyone.shape[-1] or them.n.min() < 2:
         return None
-    values = np.linalg.eigvalsh(cov := pooled.cov())
-    return (pooled.mean, np.linalg.inv(cov)) if values[0] > 1e-8 * values[-1] else None
-
-
-# ---------------------------------------------------------------- tables
-
-
-def summary(flags: pl.DataFrame, study: Loaded) -> pl.DataFrame:
-    """``clean.careless``: how many each index flags, and how many any of them; withheld where they are few."""
-    rows = []
-    for index, about in INDICES.items():
-        n = flags[f"flag_{index}"].count()
-        share = [n, int(flags[f"flag_{index}"].sum() or 0)]
-        action = getattr(study.clean.careless, index).action
-        rows.append([index, about.label, threshold_of(index, study), about.unit, action, *share])
-    flagged = _any(flags)
-    rows.append(["any", "Any of them", None, None, None, flags.height, int(flagged.sum())])
-    columns = ["index", "label", "threshold", "unit", "action", "n", "flagged"]
-    frame = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
-    frame = frame.with_columns((pl.col("flagged") / pl.col("n")).fill_nan(None).alias("share"))
-    few = (pl.col("flagged") < study.min_group) & (pl.col("flagged") > 0) | (pl.col("n") < study.min_group)
-    return frame.with_columns(pl.when(~few).then(pl.col(c)).alias(c) for c in ("flagged", "share"))
-
-
-def _any(flags: pl.DataFrame) -> pl.Series:
-    return flags.select(pl.any_horizontal(pl.col(f"flag_{i}").fill_null(False) for i in INDICES)).to_series()
-
-
-SAMPLES = {"analysed": (0, 1), "with_dropped": (0, 1, 2), "without_flagged": (0,)}
-
-
-def sensitivity(samples: Samples, study: Loaded) -> pl.DataFrame:
-    """``clean.sensitivity``: each dimension's mean, share high and alpha in three samples.
-
-    Those analysed; with the rows that were dropped as careless; and without any flagged row.
-    """
-    instrument = study.instrument
-    turned = np.where(np.isin(instrument.item_ids, instrument.reversed_ids), -1.0, 1.0)
-    rows = []
-    for k, dimension in enumerate(instrument.dimensions):
-        own = [instrument.item_ids.index(i) for i in instrument.items_of(dimension.id)]
-        for sample, parts in SAMPLES.items():
-            n, total, high = samples.totals[k][:, list(parts)].sum(axis=1)
-            estimates = (None,) * 4
-            if n >= study.min_group:
-                with np.errstate(all="ignore"):
-                    cov = _pooled(samples.moments[list(parts)].sum(axis=0)[:, own][:, :, own]).cov()
-                    estimates = (n, total / n, high / n, float(alpha(cov * turned[own] * turned[own][:, None])))
-            rows.append((dimension.id, dimension.label, sample, *estimates))
-    columns = ["dimension", "label", "sample", "n", "mean", "share_high", "alpha"]
-    frame = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
-    return frame.with_columns(pl.col("n", "mean", "share_high", "alpha").cast(pl.Float64).fill_nan(None))
+    values = np.linalg.eigvalsh(cov := them.cov())
+    return (them.mean, np.linalg.inv(cov)) if values[0] > 1e-8 * values[-1] else None

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.cfa_ml import inverse
-from learning_survey.cfa_wls import Fit, implied
-from learning_survey.fit_indices import UNTESTED, Indices, Test, robust
+from learning_survey.cfa_wls import Fit, by_cluster
+from learning_survey.cfa_wls_moments import implied
+from learning_survey.fit_indices import UNTESTED, ChiSquare, Indices, robust
 from learning_survey.polychoric_estimates import square
 from learning_survey.two_way import pair_index
 
@@ -44,9 +45,13 @@ def robust_indices(fit: Fit) -> Indices:
         V = w[np.ix_(first, first)] * w[np.ix_(second, second)] + w[np.ix_(first, second)] * w[np.ix_(second, first)]
         E += D.T @ (weight[:, None] * D)
         groups.append((s.n / fit.n, V, gamma, D[own], weight[own, None] * D[own]))
+    if fit.samples[0].parts is None:
+        spread = _spread(groups, inverse(E))
+    else:
+        spread = _spread_by_cluster(fit, groups, inverse(E))
     return robust(
-        Test(float(chi2), fit.df, _spread(groups, inverse(E)) / fit.df),
-        Test(float(chi2_base), df_base, float(spread_base / df_base)),
+        ChiSquare(float(chi2), fit.df, spread / fit.df),
+        ChiSquare(float(chi2_base), df_base, float(spread_base / df_base)),
         fit.n / len(fit.samples) - 1,
     )
 
@@ -61,4 +66,15 @@ def _spread(groups: list[tuple[float, Array, Array, Array, Array]], bread: Array
     for share, V, gamma, D, WD in groups:
         VD, GW = share * V @ D, gamma @ WD / share
         total += np.sum(V * gamma) - 2 * np.sum(bread * (VD.T @ GW)) + np.sum((bread @ middle @ bread) * (WD.T @ GW))
+    return float(total)
+
+
+def _spread_by_cluster(fit: Fit, groups: list[tuple[float, Array, Array, Array, Array]], bread: Array) -> float:
+    """The same where clusters may be in several groups: the sum of z'V z over clusters, z = K times what each moves."""
+    moved = by_cluster(fit.samples, [s.parts[:, len(s.tau) :] / np.sqrt(s.n / fit.n) for s in fit.samples])
+    Y = sum(own @ WD for own, (_, _, _, _, WD) in zip(moved, groups, strict=True)) @ bread
+    total = 0.0
+    for own, (share, V, _, D, _) in zip(moved, groups, strict=True):
+        z = own - Y @ D.T
+        total += share * np.sum((z @ V) * z)
     return float(total)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,31 +160,49 @@ def independence(items: Sequence[str], data: Sequence[Data], groups: Sequence[st
 
 def _alone(a: em.Answers) -> tuple[Array, Array, Array]:
     """Answers to each item, their mean and variance, (p,) each."""
-    count = a.complete + sum(g.seen.sum(axis=0) for g in a.groups)
+    count = np.full(len(a.centre), float(a.complete)) + sum(g.seen.sum(axis=0) for g in a.groups)
     mean = (a.sums + sum(g.z.sum(axis=0) for g in a.groups)) / count
     square = (np.diag(a.cross) + sum((g.z**2).sum(axis=0) for g in a.groups)) / count
     return count, a.centre + a.scale * mean, a.scale**2 * (square - mean**2)
 
 
-def robust(fit: Fit, data: Sequence[Data], trace: float | None = None) -> Robust:
-    """Errors and chi-square by unit: cluster where ``data`` have them, else respondent.
+@dataclass(frozen=True)
+class Free:
+    """A group's free moments, in the order of ``cfa_builders.saturated``: matrices (r, r) per respondent.
 
-    ``trace`` is ``free_trace(data)``, for several models of the same data.
+    ``information`` is observed, ``whole`` what it would be without gaps, ``meat`` the mean products of scores by
+    respondent or cluster.
     """
-    meat, units = _meat(fit.model, fit.x, data)
-    return result(fit, fit.information, meat / fit.n, free_trace(data) if trace is None else trace, units)
 
+    information: Array
+    whole: Array
+    meat: Array
 
-def free_trace(data: Sequence[Data]) -> float:
-    """What the model of free moments brings to the scaling factor: tr(H1^-1 M1), summed over groups."""
-    trace = 0.0
-    for d in data:
+    @classmethod
+    def of(cls, d: Data) -> Free:
         s, p = d.sample, len(d.free.mean)
         model = cfa_builders.saturated([f"item {i}" for i in range(p)])
         x = np.array([*s.cov[np.tril_indices(p)], *s.mean])
-        bread = cfa_ml.inverse(information(model, [d], x))
-        trace += float(np.sum(bread * _meat(model, x, [d])[0])) / s.n
-    return trace
+        whole = cfa_ml.cell_information(model.implied(x)[0], np.linalg.inv(s.cov), len(x))
+        return cls(information(model, [d], x), whole, _meat(model, x, [d])[0] / s.n)
+
+    @cached_property
+    def bread(self) -> Array:
+        return cfa_ml.inverse(self.information)
+
+    @cached_property
+    def sandwich(self) -> Array:
+        return self.bread @ self.meat @ self.bread
+
+
+def robust(fit: Fit, data: Sequence[Data], free: Sequence[Free] = ()) -> Robust:
+    """Errors and chi-square by unit: cluster where ``data`` have them, else respondent.
+
+    ``free`` are the ``Free`` of ``data``, for several models of the same data.
+    """
+    meat, units = _meat(fit.model, fit.x, data)
+    trace = sum(float(np.sum(own.bread * own.meat)) for own in free or map(Free.of, data))
+    return result(fit, fit.information, meat / fit.n, trace, units)
 
 
 # ---------------------------------------------------------------- pieces

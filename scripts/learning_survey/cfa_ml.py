@@ -73,6 +73,10 @@ class Fit:
         return inverse(self.information, self.identified) / self.n
 
     @property
+    def condition(self) -> float:
+        return condition(self.information)
+
+    @property
     def moments(self) -> tuple[Moments, ...]:
         return self.model.implied(self.x)
 
@@ -310,9 +314,14 @@ def cell_information(at: Moments, W: Array, size: int) -> Array:
 
 
 def full_rank(information: Array) -> bool:
+    return condition(information) > 1e-9
+
+
+def condition(information: Array) -> float:
+    """The smallest eigenvalue over the largest, each parameter in the unit that makes its own information 1."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values = np.linalg.eigvalsh(information / np.outer(scale, scale))
-    return bool(values[0] > 1e-9 * values[-1])
+    return float(values[0] / values[-1])
 
 
 def _logdet(S: Array) -> float:

@@ -6,6 +6,11 @@ Psychometrika 54, 371-384):
     V   = I_cc - I_co I_oo^-1 I_oc
     MI  = n s^2 / V      the fall of chi-square if the cell were free
     EPC = s / V          what its estimate would be (Saris, Satorra & Sörbom 1987, Sociological Methodology 17, 105-129)
+
+These take answers as normal and students as independent. With schools as units, and u_g what school g adds to the score
+of the cell less I_co I_oo^-1 times what it adds to those of the free parameters, the same test is
+
+    (sum of u_g)^2 / (G / (G - 1) sum of u_g^2)            (Boos 1992, American Statistician 46, 327-333)
 """
 
 from __future__ import annotations
@@ -18,16 +23,21 @@ from numpy.typing import NDArray
 
 from learning_survey.cfa_ml import Fit, inverse, objective
 from learning_survey.cfa_model import Cell, Model, free
+from learning_survey.cfa_robust import Clusters, by_parameter, cluster_scores
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Modification:
-    """Cells that could be free: ``index`` is the fall of chi-square, ``change`` the estimate. Shape (c,) each."""
+    """Cells that could be free: ``index`` is the fall of chi-square, ``change`` the estimate. Shape (c,) each.
+
+    ``clustered`` is the index with clusters as units; NaN where none were given.
+    """
 
     cells: tuple[Cell, ...]
     index: Array
+    clustered: Array
     change: Array
     standardised: Array
 
@@ -44,21 +54,30 @@ def candidates(model: Model) -> list[Cell]:
     return [free(*pair, start=0.0) for pair in pairs if pair not in named]
 
 
-def modification(fit: Fit, cells: Sequence[Cell] | None = None) -> Modification:
+def modification(fit: Fit, cells: Sequence[Cell] | None = None, clusters: Clusters | None = None) -> Modification:
     """Score tests of ``cells`` (all ``candidates`` without) of a one-group model that was fitted to moments.
 
-    NaN for a cell that is not identified beside the others, and everywhere where the model is not.
+    ``clusters`` are those whose sums the moments are. NaN for a cell that is not identified beside the others, and
+    everywhere where the model is not.
     """
     cells = candidates(fit.model) if cells is None else list(cells)
     q = len(fit.x)
     wider = fit.model.with_cells(*cells)
-    _, gradient, information = objective(wider, fit.samples, np.append(fit.x, np.zeros(len(cells))))
+    x = np.append(fit.x, np.zeros(len(cells)))
+    _, gradient, information = objective(wider, fit.samples, x)
     score, across = -gradient[q:], information[q:, :q]
     own = np.diag(information)[q:]
-    V = own - np.einsum("ci,ij,cj->c", across, inverse(fit.information, fit.identified), across, optimize=True)
+    taken = across @ inverse(fit.information, fit.identified)
+    V = own - np.einsum("ci,ci->c", taken, across)
     V = np.where(own * 1e-9 < V, V, np.nan)
-    change = score / V
-    return Modification(tuple(cells), fit.n * score**2 / V, change, change * _unit(fit, cells))
+    change, squares = score / V, np.full(len(cells), np.nan)
+    if clusters is not None:
+        (at,) = wider.implied(x)
+        scores = by_parameter(at, cluster_scores(at, clusters, np.linalg.inv(at.sigma), fit.model.means), len(x))
+        moved, count = scores[:, q:] - scores[:, :q] @ taken.T, len(scores)
+        squares = count / (count - 1) * (moved**2).sum(axis=0)
+    clustered = np.where(np.isfinite(V), (fit.n * score) ** 2 / squares, np.nan)
+    return Modification(tuple(cells), fit.n * score**2 / V, clustered, change, change * _unit(fit, cells))
 
 
 def _unit(fit: Fit, cells: Sequence[Cell]) -> Array:

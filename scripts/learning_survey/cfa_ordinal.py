@@ -48,11 +48,13 @@ def invariant(
 ) -> Model:
     """A one-group model of continuous items, factor variances 1, for ordinal items in ``groups`` at one of LEVELS.
 
-    ``released`` names cells (``item|t1``, ``factor=~item``, ``item~1``) that are each group's own nevertheless.
+    ``released`` names cells (``item|t1``, ``factor=~item``, ``item~1``) that are each group's own nevertheless. An item
+    all of whose thresholds are released has a residual variance of 1 and an intercept of 0 in every group.
     """
     released = set(released)
     equal = LEVELS[level]
-    several = [i for i in model.items if thresholds[i] > 1]
+    tied = {i for i in model.items for k in range(thresholds[i]) if f"{i}|t{k + 1}" not in released}
+    several = [i for i in model.items if thresholds[i] > 1 and i in tied]
     factors = [c.row for c in next(iter(model.groups.values())) if c.matrix == "psi" and c.row == c.column]
     result = ordinal(model, thresholds, "theta").by_group(groups, equal, released)
     for group in list(result.groups)[1:]:

@@ -18,7 +18,8 @@ implied moments, E = D'WD, U = W - W D E^-1 D'W, everything over groups,
 
 With clusters of students Gamma is the sum of y y' over G clusters, y of length m. As m is larger than G, tr(U Gamma U
 Gamma) = sum over pairs of clusters of (y'U y)² is far above its expectation, by what each cluster adds with itself.
-Those terms are left out (Chen & Qin 2010, Annals of Statistics 38, 808-835), and the rest taken (G - 1) / G times.
+Those terms are left out (Chen & Qin 2010, Annals of Statistics 38, 808-835), and the rest taken (G - 1) / G times. A
+cluster that is in several groups is one unit: its y is as long as all of their moments together.
 
 (Muthén, du Toit & Spisic 1997, Robust inference using weighted least squares; Asparouhov & Muthén 2010, Simple second
 order chi-square correction). lavaan calls this WLSMV.
@@ -26,76 +27,30 @@ order chi-square correction). lavaan calls this WLSMV.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey import cfa_start, polychoric_covariance
-from learning_survey.cfa_ml import full_rank, inverse, scored
-from learning_survey.cfa_model import Model, Moments, selection, sigma_mu
+from learning_survey import cfa_start
+from learning_survey.cfa_ml import condition, full_rank, inverse, scored
+from learning_survey.cfa_model import Model, Moments, sigma_mu
+from learning_survey.cfa_wls_moments import Sample, implied, scales, values_only
 from learning_survey.errors import SurveyError
-from learning_survey.fit_indices import Indices, Test, plain
-from learning_survey.polychoric_estimates import Polychoric
-from learning_survey.two_way import Tables, pair_index
+from learning_survey.fit_indices import ChiSquare, Indices, plain
+from learning_survey.two_way import pair_index
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One group: ``n`` students, thresholds ``tau`` (T,) of items ``item`` (T,), correlations ``r`` (P,), Gamma (m, m).
+class Sandwich(NamedTuple):
+    """E and B = D'W Gamma W D (q, q) and, with clusters, the y (G, q) whose products B is the sum of."""
 
-    ``weights`` (m,) are W, m = T + P; ``rank`` (T,) counts an item's thresholds from 0; correlations stand as in
-    ``two_way.pair_index``. With clusters Gamma is ``parts``' ``parts``, a row (m,) for each.
-    """
-
-    n: float
-    item: NDArray[np.int64]
-    rank: NDArray[np.int64]
-    tau: Array
-    r: Array
-    gamma: Array
-    weights: Array
-    parts: Array | None = None
-
-    @classmethod
-    def of(cls, fit: Polychoric, covariance: Array, n: float) -> Sample:
-        """Of polychoric estimates and their covariance (``polychoric_covariance``).
-
-        Raises SurveyError where a correlation does not exist or is -1 or 1: it has no error to be weighted by.
-        """
-        if len(at := np.flatnonzero(~np.isfinite(np.diag(covariance)[fit.cuts.sum() :]))):
-            first, second = pair_index(len(fit.tau))
-            a, b = (fit.tables.variables[k[at[0]]] for k in (first, second))
-            raise SurveyError(
-                f"{a} and {b} are perfectly associated or were not answered by the same students",
-                where="ordinal factor model",
-                remedy="Leave one of the items out.",
-            )
-        item = np.nonzero(fit.cuts)[0]
-        rank = np.concatenate([np.arange(k) for k in fit.cuts.sum(axis=1)])
-        return cls(n, item, rank, fit.tau[fit.cuts], fit.r, n * covariance, 1 / np.diag(n * covariance))
-
-    def clustered(self, fit: Polychoric, parts: Tables) -> Sample:
-        """The same with the Gamma of clusters of students, from their tables (G, …); the weights stay.
-
-        Errors and the adjusted chi-square then know the clusters (Asparouhov & Muthén 2005, Multivariate statistical
-        modeling with survey data).
-        """
-        moved = np.sqrt(self.n) * polychoric_covariance.by_cluster(fit, parts)
-        return replace(self, gamma=moved.T @ moved, parts=moved)
-
-    @cached_property
-    def values(self) -> Array:
-        return np.concatenate([self.tau, self.r])
-
-    def points(self, items: Sequence[str]) -> dict[str, int]:
-        """How many thresholds each item has."""
-        return dict(zip(items, np.bincount(self.item, minlength=len(items)).tolist(), strict=True))
+    E: Array
+    B: Array
+    Y: Array | None
 
 
 @dataclass(frozen=True)
@@ -110,6 +65,8 @@ class Fit:
     df: int
     scaled: float
     scaling: float
+    sandwich: Sandwich
+    condition: float
     identified: bool
     converged: bool
     steps: int
@@ -128,7 +85,7 @@ class Fit:
         found = []
         for own, at in zip(self.model.matrices(self.x), self.moments, strict=True):
             explained = np.diag(at.sigma) - np.diag(own["theta"])
-            found.append(_scales(self.model, own, at)[0] ** -2.0 - explained)
+            found.append(scales(self.model, own, at)[0] ** -2.0 - explained)
         return found
 
     @property
@@ -152,7 +109,7 @@ class Fit:
         base = baseline(self.samples)
         own, other = (self.scaled, base.scaled) if scaled else (self.chi2, base.chi2)
         # As in lavaan, a group counts n - 1, as in the chi-square.
-        return plain(Test(own, self.df), Test(other, base.df), self.n / len(self.samples) - 1)
+        return plain(ChiSquare(own, self.df), ChiSquare(other, base.df), self.n / len(self.samples) - 1)
 
 
 @dataclass(frozen=True)
@@ -162,28 +119,6 @@ class Baseline:
     chi2: float
     df: int
     scaled: float
-
-
-class Implied(NamedTuple):
-    """A group's implied thresholds and correlations (m,) and their ``slopes`` (m, u) by the parameters ``used`` (u,).
-
-    A group of several uses few of the model's parameters: what does not concern it costs nothing.
-    """
-
-    values: Array
-    slopes: Array
-    used: NDArray[np.int64]
-
-    def by_all(self, size: int) -> Array:
-        """The slopes by all ``size`` parameters of the model (m, size)."""
-        full = np.zeros((len(self.values), size))
-        full[:, self.used] = self.slopes
-        return full
-
-
-def sample(fit: Polychoric, x: NDArray[np.int8]) -> Sample:
-    """A group's moments from the rows ``x`` (N, p) that ``fit`` was made of, students independent."""
-    return Sample.of(fit, polychoric_covariance.from_rows(fit, x), len(x))
 
 
 def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
@@ -213,7 +148,7 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
     def value_at(at: Array) -> float | None:
         value = 0.0
         for share, s, own in zip(shares, samples, model.matrices(at), strict=True):
-            expected = _values(model, s, own, *sigma_mu(own))
+            expected = values_only(model, s, own, *sigma_mu(own))
             if expected is None:
                 return None
             value += (share * s.weights * (s.values - expected) ** 2).sum() / 2
@@ -230,7 +165,7 @@ def tested(fit: Fit, samples: Sequence[Sample]) -> Fit:
 
 def baseline(samples: Sequence[Sample]) -> Baseline:
     """Of all groups; see ``Baseline``."""
-    total, df, trace, squared, own = 0.0, 0, 0.0, 0.0, 0.0
+    total, df, trace, squared, rest = 0.0, 0, 0.0, 0.0, []
     for s in samples:
         at = slice(len(s.tau), None)
         w, gamma = s.weights[at], s.gamma[at, at]
@@ -239,9 +174,37 @@ def baseline(samples: Sequence[Sample]) -> Baseline:
         trace += (w * np.diag(gamma)).sum()
         squared += w @ gamma**2 @ w
         if s.parts is not None:
-            own += ((s.parts[:, at] ** 2 @ w) ** 2).sum()
-    a = np.sqrt(df / _without_own(squared, own, samples))
-    return Baseline(float(total), df, float(a * total + df - a * trace))
+            rest.append(s.parts[:, at] * np.sqrt(w))
+    if rest:
+        trace, squared = _traces(sum(y @ y.T for y in by_cluster(samples, rest)))
+    return Baseline(float(total), df, _adjusted(total, df, trace, squared))
+
+
+def difference(restricted: Fit, general: Fit) -> ChiSquare:
+    """Chi-square of what a model adds to a ``general`` one of the same samples, adjusted in mean and variance.
+
+    With H what takes the derivatives of the general model's moments nearest to those of the restricted one's, and E and
+    B = D'W Gamma W D the general model's, X is adjusted as above by the traces of N B and N B N B with
+    N = E^-1 - H (H'E H)^-1 H' (Satorra 2000, in Innovations in multivariate statistical analysis, 233-247). NaN where
+    one of the two is not identified.
+    """
+    df, chi2 = restricted.df - general.df, max(restricted.chi2 - general.chi2, 0.0)
+    if not (restricted.identified and general.identified) or df < 1:
+        return ChiSquare(np.nan, df)
+    E, B, Y = general.sandwich
+    squares, across = np.zeros(E.shape), np.zeros((len(general.x), len(restricted.x)))
+    pairs = zip(*(implied(fit.model, fit.samples, fit.x) for fit in (general, restricted)), strict=True)
+    for (_, D, used), (_, other, at) in pairs:
+        squares[np.ix_(used, used)] += D.T @ D
+        across[np.ix_(used, at)] += D.T @ other
+    H = inverse(squares) @ across
+    N = inverse(E) - H @ inverse(H.T @ E @ H) @ H.T
+    if Y is None:
+        NB = N @ B
+        trace, squared = float(np.trace(NB)), float(np.sum(NB * NB.T))
+    else:
+        trace, squared = _traces(Y @ N @ Y.T)
+    return ChiSquare(_adjusted(chi2, df, trace, squared), df)
 
 
 # ---------------------------------------------------------------- pieces
@@ -250,32 +213,28 @@ def baseline(samples: Sequence[Sample]) -> Baseline:
 def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool, steps: int) -> Fit:
     """The covariance of the estimates and the adjusted chi-square."""
     n, q = sum(s.n for s in samples), len(x)
-    E, B, C = (np.zeros((q, q)) for _ in range(3))
+    pieces = sandwich(model, samples, x)
+    E, B, Y = pieces
+    C = np.zeros((q, q))
     chi2, trace, squared, count = 0.0, 0.0, 0.0, 0
-    clusters: list[tuple[Array, Array, NDArray[np.int64]]] = []
     for s, (expected, D, used) in zip(samples, implied(model, samples, x), strict=True):
-        share, w = s.n / n, s.weights
-        WD = w[:, None] * D
-        H = s.gamma @ WD
-        at = np.ix_(used, used)
-        E[at] += share * D.T @ WD
-        B[at] += share * WD.T @ H
-        C[at] += share * H.T @ (w[:, None] * H)
+        w = s.weights
         chi2 += (s.n - 1) * float((w * (s.values - expected) ** 2).sum())
-        trace += float((w * np.diag(s.gamma)).sum())
-        squared += float(w @ s.gamma**2 @ w)
         count += len(w)
-        if s.parts is not None:
-            clusters.append((s.parts**2 @ w, np.sqrt(share) * s.parts @ WD, used))
-    identified = full_rank(E)
+        if Y is None:
+            H = s.gamma @ (w[:, None] * D)
+            C[np.ix_(used, used)] += s.n / n * H.T @ (w[:, None] * H)
+            trace += float((w * np.diag(s.gamma)).sum())
+            squared += float(w @ s.gamma**2 @ w)
+    identified, df = full_rank(E), count - q
     bread = inverse(E, identified)
-    df = count - q
-    moved = bread @ B
-    trace -= float(np.trace(moved))
-    squared += float(-2 * np.sum(bread * C) + np.sum(moved * moved.T))
-    own = sum(((whole - np.sum(y @ bread[np.ix_(used, used)] * y, axis=1)) ** 2).sum() for whole, y, used in clusters)
-    squared = _without_own(squared, float(own), samples)
-    a = np.sqrt(df / squared) if df > 0 and squared > 0 else np.nan
+    if Y is None:
+        moved = bread @ B
+        trace -= float(np.trace(moved))
+        squared += float(-2 * np.sum(bread * C) + np.sum(moved * moved.T))
+    else:
+        whole = sum(y @ y.T for y in by_cluster(samples, [s.parts * np.sqrt(s.weights) for s in samples]))
+        trace, squared = _traces(whole - Y @ bread @ Y.T)
     return Fit(
         model=model,
         x=x,
@@ -283,63 +242,60 @@ def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool
         vcov=bread @ B @ bread / (n - len(samples)),
         chi2=chi2,
         df=df,
-        scaled=float(a * chi2 + df - a * trace),
-        scaling=float(1 / a),
+        scaled=_adjusted(chi2, df, trace, squared),
+        scaling=float(np.sqrt(squared / df)) if df > 0 and squared > 0 else np.nan,
+        sandwich=pieces,
+        condition=condition(E),
         identified=identified,
         converged=converged,
         steps=steps,
     )
 
 
-def _without_own(squared: float, own: float, samples: Sequence[Sample]) -> float:
-    """tr(U Gamma U Gamma) without what clusters add with themselves; as it is without clusters."""
-    count = sum(len(s.parts) for s in samples if s.parts is not None)
-    return (squared - own) * (count - 1) / count if count else squared
+def sandwich(model: Model, samples: Sequence[Sample], x: Array) -> Sandwich:
+    """Of a model at parameters ``x`` (q,)."""
+    n, q = sum(s.n for s in samples), len(x)
+    E, B = np.zeros((q, q)), np.zeros((q, q))
+    moved = []
+    for s, (_, D, used) in zip(samples, implied(model, samples, x), strict=True):
+        share, WD = s.n / n, s.weights[:, None] * D
+        E[np.ix_(used, used)] += share * D.T @ WD
+        if s.parts is None:
+            B[np.ix_(used, used)] += share * WD.T @ s.gamma @ WD
+        else:
+            moved.append(np.zeros((len(s.parts), q)))
+            moved[-1][:, used] = np.sqrt(share) * s.parts @ WD
+    if not moved:
+        return Sandwich(E, B, None)
+    Y = sum(by_cluster(samples, moved))
+    return Sandwich(E, Y.T @ Y, Y)
 
 
-def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[Implied | None]:
-    """What parameters ``x`` (q,) imply for each group; None where that is impossible."""
-    found: list[Implied | None] = []
-    first, second = pair_index(len(model.items))
-    for s, own, at in zip(samples, model.matrices(x), model.implied(x), strict=True):
-        sigma, places = at.sigma, at.places
-        if not model.scaled and np.diag(sigma).min() <= 0:
-            found.append(None)
-            continue
-        delta, slope = _scales(model, own, at)
-        above = own["tau"][s.item, s.rank] - at.mu[s.item]
-        on_tau = np.zeros((len(s.tau), len(places.row)))
-        k = places.of("tau")
-        on_tau[:, k] = (s.item[:, None] == places.row[k]) & (s.rank[:, None] == places.column[k])
-        tau = delta[s.item, None] * (on_tau - at.d[s.item]) + above[:, None] * slope[s.item]
-        common, i, j = sigma[first, second][:, None], delta[first][:, None], delta[second][:, None]
-        on_sigma = at.u[first] * at.v[second] + at.v[first] * at.u[second]
-        r = i * j * on_sigma + common * (slope[first] * j + i * slope[second])
-        values = np.concatenate([delta[s.item] * above, (i * j * common)[:, 0]])
-        used, local = np.unique(places.parameter, return_inverse=True)
-        found.append(Implied(values, np.concatenate([tau, r]) @ selection(local, len(used)), used))
+def by_cluster(samples: Sequence[Sample], moved: Sequence[Array]) -> list[Array]:
+    """What each group's clusters move (G_g, ·), as rows of the clusters of all groups (G, ·), with G / (G - 1)."""
+    known = np.unique(np.concatenate([s.clusters for s in samples]))
+    found = []
+    for s, own in zip(samples, moved, strict=True):
+        count, all_ = len(own), len(known)
+        rows = np.zeros((all_, own.shape[1]))
+        # ``parts`` have the factor of their own group.
+        rows[np.searchsorted(known, s.clusters)] = own * np.sqrt((count - 1) / count * all_ / (all_ - 1))
+        found.append(rows)
     return found
 
 
-def _values(model: Model, s: Sample, own: Mapping[str, Array], sigma: Array, mu: Array) -> Array | None:
-    """Implied thresholds and correlations (m,) of a group without derivatives; None where impossible."""
-    if not model.scaled and np.diag(sigma).min() <= 0:
-        return None
-    first, second = pair_index(len(model.items))
-    delta = own["delta"][:, 0] if model.scaled else np.diag(sigma) ** -0.5
-    above = own["tau"][s.item, s.rank] - mu[s.item]
-    return np.concatenate([delta[s.item] * above, delta[first] * delta[second] * sigma[first, second]])
+def _traces(K: Array) -> tuple[float, float]:
+    """tr(U Gamma) and tr(U Gamma U Gamma) from K = y'U y of all pairs of clusters (G, G), without a cluster's own."""
+    G = len(K)
+    return float(np.trace(K)), float((np.sum(K**2) - np.sum(np.diag(K) ** 2)) * (G - 1) / G)
 
 
-def _scales(model: Model, own: Mapping[str, Array], at: Moments) -> tuple[Array, Array]:
-    """The items' delta (p,) and its derivatives by the free cells (p, c)."""
-    slope = np.zeros(at.u.shape)
-    if model.scaled:
-        k = at.places.of("delta")
-        slope[at.places.row[k], k] = 1
-        return own["delta"][:, 0], slope
-    variance = np.diag(at.sigma)[:, None]
-    return variance[:, 0] ** -0.5, -0.5 * variance**-1.5 * 2 * at.u * at.v
+def _adjusted(chi2: float, df: int, trace: float, squared: float) -> float:
+    """A chi-square whose mean and variance are adjusted; NaN without degrees of freedom, or a variance."""
+    if df < 1 or not squared > 0:
+        return float("nan")
+    a = np.sqrt(df / squared)
+    return float(a * chi2 + df - a * trace)
 
 
 def _start(model: Model, samples: Sequence[Sample]) -> Array:

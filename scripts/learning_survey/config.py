@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from learning_survey.errors import SurveyError, nearest
 
 ALL = "all"  # stands beside the dimensions for the mean over those that have a score
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it was built: ten times as quick
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -758,7 +760,7 @@ def read_model(path: Path, model: type[Strict]) -> Any:
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
         raise SurveyError("no such file", where=path, remedy=nearest(path.stem, known))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SurveyError(
             f"not valid YAML: {error}", where=path, remedy="Correct the file at the place named."

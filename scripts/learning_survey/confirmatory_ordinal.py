@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey import cfa_catml, cfa_wls
-from learning_survey.cfa_ml import Fit, bounded
+from learning_survey import cfa_catml, cfa_wls, cfa_wls_moments, confirmatory_status
+from learning_survey.cfa_ml import bounded
 from learning_survey.cfa_model import Cell, Model
 from learning_survey.cfa_ordinal import ordinal
 from learning_survey.cfa_standardised import Standardised, standardised
 from learning_survey.errors import SurveyError
-from learning_survey.fit_indices import Indices, Test
+from learning_survey.fit_indices import ChiSquare, Indices
 from learning_survey.polychoric_estimates import polychoric
 from learning_survey.two_way import TwoWay, blocks, choices
 
@@ -42,7 +42,7 @@ class Samples:
     Without any there is a ``problem``.
     """
 
-    own: dict[str, cfa_wls.Sample]
+    own: dict[str, cfa_wls_moments.Sample]
     units: dict[str, int]
     problem: str = ""
 
@@ -60,14 +60,15 @@ class Samples:
         try:
             tables = TwoWay.of(x, items, codes, keys)
             estimates = polychoric(tables.pooled())
-            alone = cfa_wls.sample(estimates, x)
+            alone = cfa_wls_moments.sample(estimates, x)
         except SurveyError as error:
             return cls({}, {}, error.problem)
         if cluster is None:
             return cls({ALONE: alone}, {ALONE: len(x)})
         labels, parts = tables.by("cluster")
         return cls(
-            {ALONE: alone, CLUSTERED: alone.clustered(estimates, parts)}, {ALONE: len(x), CLUSTERED: len(labels)}
+            {ALONE: alone, CLUSTERED: alone.clustered(estimates, labels, parts)},
+            {ALONE: len(x), CLUSTERED: len(labels)},
         )
 
 
@@ -122,26 +123,19 @@ class Fitted:
     def _row(self, way: str, names: Mapping[str, str]) -> Row:
         fit = self.fits.get(way)
         if fit is None:
-            return {"converged": False, "identified": False, "admissible": False, "note": self.problem}
-        row = {
-            "converged": fit.converged,
-            "identified": fit.identified,
-            "admissible": fit.converged and fit.admissible and not self.held,
-            "note": note(
-                fit, self.held, names, "A residual variance is negative, or a correlation of factors beyond 1"
-            ),
-            "n": fit.n,
-            "parameters": len(fit.x),
-            "df": fit.df,
-        }
+            return confirmatory_status.without(self.problem)
+        improper = "A residual variance is negative, or a correlation of factors beyond 1"
+        row = confirmatory_status.state(self.fits[ALONE], self.held, self.standard, names, improper)
+        row |= {"n": fit.n, "parameters": len(fit.x), "df": fit.df}
         if not self.usable:
             return row
         row |= {
             "units": self.samples.units[way],
+            "few_units": self.samples.units[way] <= len(fit.x),
             "chi_square": fit.chi2,
             "scaling": fit.scaling,
             "chi_square_scaled": fit.scaled,
-            "p_scaled": Test(fit.scaled, fit.df).p,
+            "p_scaled": ChiSquare(fit.scaled, fit.df).p,
             "srmr": fit.srmr(),
         }
         row |= _columns(fit.indices(scaled=False), "") | _columns(cfa_catml.robust_indices(fit), "_robust")
@@ -152,17 +146,3 @@ class Fitted:
 def _columns(found: Indices, suffix: str) -> Row:
     names = ("cfi", "tli", "rmsea", "rmsea_low", "rmsea_high", "p_close")
     return {name + suffix: getattr(found, name) for name in names}
-
-
-def note(fit: Fit | cfa_wls.Fit, held: tuple[Cell, ...], names: Mapping[str, str], improper: str) -> str:
-    """What is wrong with a fit, in a sentence; "" where nothing is. ``improper`` says what makes it so."""
-    if not fit.converged:
-        return "The estimation does not converge: the model does not suit these answers."
-    if not fit.identified:
-        return "The answers do not tell all parameters apart: the model is not identified."
-    if held:
-        whose = ", ".join(names[cell.row] for cell in held)
-        return f"A residual variance would be negative and is held at zero: {whose}."
-    if not fit.admissible:
-        return f"{improper}: the solution is improper."
-    return ""

@@ -52,15 +52,21 @@ class Encoding:
     mark: int = 0
 
 
-def detect(path: Path, stated: str | None = None, known: Iterable[str] = ()) -> Encoding:
+def detect(
+    path: Path, stated: str | None = None, known: Iterable[str] = (), content: bytes | Path | None = None
+) -> Encoding:
     """The encoding of the text file ``path``.
 
-    ``stated`` is what the study says; ``known`` are texts of the study, as evidence. Reads the file once. Raises
-    SurveyError for bytes that are no text, that do not fit what is stated, or that do not tell their encoding.
+    ``stated`` is what the study says; ``known`` are texts of the study, as evidence; ``content`` is the whole file
+    where it has been read. Raises SurveyError for bytes that are no text, that do not fit what is stated, or that do
+    not tell their encoding.
     """
     given = codec_of(stated, path) if stated else None
-    with path.open("rb") as file:
-        head = file.read(4096)
+    if isinstance(content, bytes):
+        head = content[:4096]
+    else:
+        with path.open("rb") as file:
+            head = file.read(4096)
     found = next((Encoding(c, NAMES[c], len(mark)) for mark, c in MARKS if head.startswith(mark)), None)
     found = found or _unmarked(head)
     if found and found.codec != "utf-8-sig":
@@ -69,7 +75,8 @@ def detect(path: Path, stated: str | None = None, known: Iterable[str] = ()) -> 
         return found
     if b"\x00" in head:
         raise SurveyError("is not text: it holds binary data", where=path, remedy="Export it again, as CSV or XLSX.")
-    beyond, wrong = _utf8(path)
+    plain = isinstance(content, bytes) and content.isascii() and b"\x00" not in content
+    beyond, wrong = (0, 0) if plain else _utf8(path)
     if not wrong:
         chance = not found and 0 < beyond <= FEW and _by_chance(path, known)
         if chance and not given:

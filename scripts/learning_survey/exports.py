@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,18 +52,18 @@ class Sheet:
 
     path: Path
     header: list[str]
-    rows: pl.LazyFrame
+    cells: Callable[[Types], pl.LazyFrame]
     questions: list[str] = field(default_factory=list)
     detected: Detected = Detected()
     text: Text | None = None
-    read: Callable[[Types], pl.LazyFrame] | None = None
 
     def __post_init__(self) -> None:
         if not self.questions:
             object.__setattr__(self, "questions", [""] * len(self.header))
 
-    def cells(self, types: Types) -> pl.LazyFrame:
-        return self.read(types) if self.read else self.rows.cast(dict(types))
+    @cached_property
+    def rows(self) -> pl.LazyFrame:
+        return _filled(self.cells({}), len(self.header))
 
     def close(self) -> None:
         """Remove what was written to read the file; ``rows`` are of no use after that."""
@@ -111,7 +112,7 @@ def read_export(path: Path, study: Loaded) -> Sheet:
         data_files.survives(path)
     name = path.relative_to(study.export_folder).as_posix()
     try:
-        return read_sheet(path, study.exports, texts_of(study), name)
+        return read_sheet(path, study.exports, _texts_of(study), name)
     except UndecidedError as error:
         return _whatever_its_encoding(path, study, name, error)
 
@@ -136,7 +137,8 @@ def _whatever_its_encoding(path: Path, study: Loaded, name: str, undecided: Unde
     return replace(sheet, detected=replace(sheet.detected, encoding="not known; ASCII in the columns that are used"))
 
 
-def texts_of(study: Loaded) -> list[str]:
+@lru_cache(maxsize=1)
+def _texts_of(study: Loaded) -> tuple[str, ...]:
     """Labels, headers and wordings of the study and its instrument: texts that its exports may hold."""
     texts: list[str] = []
     waiting: list[Any] = [study.instrument.model_dump(), study.columns.model_dump(), study.exports.missing_values]
@@ -148,7 +150,7 @@ def texts_of(study: Loaded) -> list[str]:
             waiting.extend(value.values())
         elif isinstance(value, list | tuple):
             waiting.extend(value)
-    return texts
+    return tuple(texts)
 
 
 def read_sheet(path: Path, stated: Exports | None = None, known: Iterable[str] = (), name: str = "") -> Sheet:
@@ -182,11 +184,6 @@ def read_sheet(path: Path, stated: Exports | None = None, known: Iterable[str] =
         sheet = _typed(path, *data_files.parquet(path), Detected("Parquet", header_rows=0))
     else:
         sheet = _workbook(path, kind, says)
-    if sheet.cells({}).head(headers.SAMPLE).pipe(_filled, len(sheet.header)).collect().is_empty() and (
-        sheet.rows.head(1).collect(engine="streaming").is_empty()  # blank rows at the top; the whole file is looked at
-    ):
-        sheet.close()
-        raise SurveyError("has a header and no rows", where=path, remedy=SAVE_AGAIN)
     return sheet
 
 
@@ -198,6 +195,14 @@ def _for_file(value: str | dict[str, str] | None, name: str) -> str | None:
     return next(fits, None)
 
 
+def _with_rows(sheet: Sheet) -> Sheet:
+    """``sheet``, looked through until a row has any text. Raises SurveyError where none has."""
+    if sheet.rows.head(1).collect(engine="streaming").is_empty():
+        sheet.close()
+        raise SurveyError("has a header and no rows", where=sheet.path, remedy=SAVE_AGAIN)
+    return sheet
+
+
 def _text(path: Path, says: dict[str, str], known: Iterable[str]) -> Sheet:
     text = text_files.open_text(path, says.get("encoding"), says.get("delimiter"), known)
     try:
@@ -206,7 +211,8 @@ def _text(path: Path, says: dict[str, str], known: Iterable[str]) -> Sheet:
         seen = [(row + [""] * width)[:width] for _, _, row in first]
         found = headers.understand(seen, says.get("header"))
         records, lines, _ = first[found.rows - 1]
-        read = text_files.scan(text, width, records + 1, lines)
+        filled = len(first) > found.rows
+        read = text_files.scan(text, width, records + 1, lines, filled)
     except BaseException:
         text.close()
         raise
@@ -218,7 +224,8 @@ def _text(path: Path, says: dict[str, str], known: Iterable[str]) -> Sheet:
         line_end=text.line_end,
         header_rows=found.rows,
     )
-    return Sheet(path, found.names, _filled(read({}), width), found.questions, detected, text, read)
+    sheet = Sheet(path, found.names, read, found.questions, detected, text)
+    return sheet if filled else _with_rows(sheet)
 
 
 def _workbook(path: Path, kind: str, says: dict[str, str]) -> Sheet:
@@ -229,7 +236,8 @@ def _workbook(path: Path, kind: str, says: dict[str, str]) -> Sheet:
     first = [[cell or "" for cell in row] for row in filled.drop("line").head(headers.SAMPLE).rows()]
     found = headers.understand(first, says.get("header"))
     detected = Detected(kind, sheet=name, header_rows=found.rows)
-    return Sheet(path, found.names, filled[found.rows :].lazy(), found.questions, detected)
+    rows = filled[found.rows :].lazy()
+    return _with_rows(Sheet(path, found.names, lambda types: rows.cast(dict(types)), found.questions, detected))
 
 
 def _typed(
@@ -238,7 +246,7 @@ def _typed(
     trimmed = [" ".join(name.split()) for name in names]
     if not trimmed:
         raise SurveyError("has no columns", where=path, remedy=SAVE_AGAIN)
-    return Sheet(path, trimmed, _filled(rows, len(names)), list(questions), detected)
+    return _with_rows(Sheet(path, trimmed, lambda types: rows.cast(dict(types)), list(questions), detected))
 
 
 def _filled(rows: pl.LazyFrame, width: int) -> pl.LazyFrame:

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Test:
+class ChiSquare:
     """A chi-square, its degrees of freedom, and its scaling factor: 1 where it is not scaled."""
 
     chi2: float
@@ -60,25 +60,26 @@ class Indices:
 UNTESTED = Indices(*[np.nan] * 6)
 
 
-def plain(model: Test, base: Test, n: float) -> Indices:
-    """Of the chi-squares as they are."""
+def plain(model: ChiSquare, base: ChiSquare, n: float) -> Indices:
+    """Of the chi-squares as they are, whatever their scaling factors."""
     X, df = model.chi2, model.df
+    model, base = ChiSquare(X, df), ChiSquare(base.chi2, base.df)
     if not _testable(model, base):
         return UNTESTED
     value = rmsea(X, df, n)
     return Indices(*_relative(model, base), value, *rmsea_interval(X, df, n), p_close(X, df, n))
 
 
-def scaled(model: Test, base: Test, n: float) -> Indices:
+def scaled(model: ChiSquare, base: ChiSquare, n: float) -> Indices:
     """Of the scaled chi-squares; RMSEA's interval takes X as chi-square of c df degrees, as lavaan does."""
     if not _testable(model, base):
         return UNTESTED
     X, df = model.chi2, model.df * model.scaling
-    relative = _relative(Test(model.scaled, model.df), Test(base.scaled, base.df))
+    relative = _relative(ChiSquare(model.scaled, model.df), ChiSquare(base.scaled, base.df))
     return Indices(*relative, rmsea(X, df, n), *rmsea_interval(X, df, n), p_close(X, df, n))
 
 
-def robust(model: Test, base: Test, n: float) -> Indices:
+def robust(model: ChiSquare, base: ChiSquare, n: float) -> Indices:
     """Corrected so that they estimate what they are for normal data."""
     if not _testable(model, base):
         return UNTESTED
@@ -87,11 +88,11 @@ def robust(model: Test, base: Test, n: float) -> Indices:
     return Indices(*relative, np.sqrt(c) * rmsea(X, df, n), *rmsea_interval(X, df, n, c), p_close(X, df, n, c))
 
 
-def _testable(model: Test, base: Test) -> bool:
+def _testable(model: ChiSquare, base: ChiSquare) -> bool:
     return model.df > 0 and bool(np.isfinite([model.scaled, base.scaled]).all())
 
 
-def _relative(model: Test, base: Test, c: float = 1.0, c0: float = 1.0) -> tuple[float, float]:
+def _relative(model: ChiSquare, base: ChiSquare, c: float = 1.0, c0: float = 1.0) -> tuple[float, float]:
     """CFI and TLI."""
     over, over0 = model.chi2 - c * model.df, base.chi2 - c0 * base.df
     cfi = 1 - max(over, 0) / max(over, over0, 0) if max(over, over0) > 0 else 1.0
@@ -158,11 +159,11 @@ def bic(fit: Fit) -> float:
     return float(np.log(fit.n)) * len(fit.x) - 2 * fit.loglikelihood
 
 
-def baseline(samples: Sequence[Sample]) -> Test:
+def baseline(samples: Sequence[Sample]) -> ChiSquare:
     """Chi-square of items that do not correlate: n times -log|R|, summed over groups."""
     chi2, df = 0.0, 0
     for s in samples:
         sd = np.sqrt(np.diag(s.cov))
         chi2 -= s.n * float(np.linalg.slogdet(s.cov / np.outer(sd, sd))[1])
         df += len(sd) * (len(sd) - 1) // 2
-    return Test(chi2, df)
+    return ChiSquare(chi2, df)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 ROWS = {"one_row": 1, "two_rows": 2, "three_rows": 3}
 SAMPLE = 40  # filled rows that are looked at, headers among them
@@ -35,8 +36,8 @@ def understand(rows: list[list[str]], stated: str | None = None) -> Headers:
     Two rows are taken for headers only where the first repeats itself or has gaps and the second does not look like
     answers; three only where the third holds import ids. The name of a sub-question is ``Question [Sub]``.
     """
-    rows = [[" ".join(cell.split()) for cell in row] for row in rows]
-    convention = stated or _convention(rows)
+    answers, rows = rows[2:], [_spaced(row) for row in rows[:3]]
+    convention = stated or _convention(rows, answers)
     if convention == "three_rows" and len(rows) >= 3:
         return Headers(rows[0], rows[1], 3)
     if convention == "two_rows" and len(rows) >= 2:
@@ -44,18 +45,24 @@ def understand(rows: list[list[str]], stated: str | None = None) -> Headers:
     return Headers(rows[0], _asked(rows[0]), 1)
 
 
-def _convention(rows: list[list[str]]) -> str:
+def _spaced(row: list[str]) -> list[str]:
+    return [" ".join(cell.split()) for cell in row]
+
+
+def _convention(rows: list[list[str]], answers: list[list[str]]) -> str:
     if len(rows) >= 3:
         ids = [cell for cell in rows[2] if cell]
         if ids and all(_IMPORT.match(cell) for cell in ids):
             return "three_rows"
-        if _question_above_sub(rows):
+        if _question_above_sub(rows[0], rows[1], answers):
             return "two_rows"
     return "one_row"
 
 
-def _question_above_sub(rows: list[list[str]]) -> bool:
-    first, second, rest = rows[0], rows[1], rows[2:]
+def _question_above_sub(first: list[str], second: list[str], answers: list[list[str]]) -> bool:
+    if all(first) and not any(a == b for a, b in pairwise(first)):
+        return False  # no question has two columns
+    rest = [_spaced(row) for row in answers]
     used = [k for k in range(len(first)) if first[k] or second[k] or any(row[k] for row in rest)]
     above = _carried(first)
     subs = [k for k in used if not first[k] or (k and first[k] == above[k - 1])]

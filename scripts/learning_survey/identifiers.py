@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 PERSON = (
     "first|last|middle|family|given|full|maiden|preferred|legal|user|nick|sur|fore|recipient|respondent|student|pupil|"
@@ -119,6 +120,14 @@ def kind_by_content(values: Sequence[str]) -> str | None:
     if varied and 2 * sum(len(cell.split()) >= _WORDS for cell in different) >= len(different):
         return "free text"
     return "name" if varied and _person_names(different) else None
+
+
+@lru_cache(maxsize=1 << 12)
+def harmless(text: str) -> bool:
+    """Whether no list of such texts is an identifier by its content, whatever else is in it."""
+    cell = text.strip()
+    alike = _DATE.fullmatch(cell) or _NAME.fullmatch(cell) or len(cell.split()) >= _WORDS
+    return not alike and kind_of_text(cell) is None
 
 
 def _is_ip(cell: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from learning_survey import file_labels, people, privacy, tables
@@ -16,13 +18,15 @@ from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.exports import Sheet, export_files, read_export
 from learning_survey.key_stage import with_ages
+from learning_survey.kinds import SAVE_AGAIN
 from learning_survey.labels import Codes, Labels, whole_number
-from learning_survey.mapping import check_files, columns_of, constants_of, quoted, short
+from learning_survey.mapping import Places, check_files, constants_of, quoted, short
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
 
 ANSWER, FIELD = pl.Categorical(), pl.Categorical(pl.Categories("fields"))  # texts that are numbered together
+TOGETHER = 1 << 24  # bytes of exports whose rows are coded at once
 
 
 def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
@@ -33,29 +37,77 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     Raises SurveyError, before anything is written, for exports that are missing, unreadable or empty, for columns that
     are missing, unknown or given twice, and for labels that the instrument does not know.
     """
-    codes = {scale: Codes(study.instrument, scale) for scale in (None, *study.instrument.responses)}
+    tables.prepare()
     keyed = privacy.pseudonyms(study)
+    coded = coder(study)
     paths = export_files(study)
+    places = Places(study)
 
-    def one(path: Path) -> tuple[pl.DataFrame, set[str], dict[str, object]]:
-        """Rows, the names that have a column or a constant, and how the file is written."""
-        sheet = read_export(path, study)
-        place = columns_of(sheet, study)
-        part = with_ages(privacy.pseudonymised(coded(sheet, place, study, codes), keyed, study, path), study)
-        how = as_received(sheet, study, part.height)
-        sheet.close()
-        return part, {*place, *constants_of(path, study)}, how
+    def several(paths: list[Path]) -> list[tuple[pl.DataFrame, list[Export], list[dict[str, object]]]]:
+        """For exports that have the same columns in turn: their rows, they themselves, and how they are written."""
+        exports, failed = opened(paths, study, places)
+        done = []
+        for _, alike in groupby(exports, key=lambda e: (sorted(e.place), e.constants)):
+            group = list(alike)
+            frame, heights = coded(group)
+            part = with_ages(privacy.pseudonymised(frame, keyed, study), study)
+            how = [as_received(e.sheet, study, rows) for e, rows in zip(group, heights, strict=True)]
+            done.append((part, [{*e.place, *e.constants} for e in group], how))
+        for export in exports:
+            export.sheet.close()
+        if failed:
+            raise failed
+        return done
 
-    # Two files at a time: one in Polars, which needs no interpreter, while the other is in Python. The first file in
-    # order that cannot be read ends the run, as one at a time.
+    # Two at a time: one in Polars, which needs no interpreter, while the other is in Python. The first file in order
+    # that cannot be read ends the run, as one at a time.
     with ThreadPoolExecutor(max_workers=2) as pool:
-        parts, found, written = map(list, zip(*pool.map(one, paths), strict=True))
-    check_files(paths, found, study)
+        done = [part for parts in pool.map(several, together(paths)) for part in parts]
+    check_files(paths, [names for _, found, _ in done for names in found], study)
     labels = file_labels.labels(paths, study)
+    written = [row for _, _, how in done for row in how]
     shown = sorted((file_labels.shown(row, labels, study) for row in written), key=lambda row: row["file"])
     tables.write(pl.DataFrame(shown, infer_schema_length=None), "ingest.files", table_folder, study)
     file_labels.write(written, labels, out.with_name(file_labels.FILE))
-    people.write(pl.concat(parts), "ingested", out, study.instrument)
+    columns = people.schema("ingested", study.instrument)
+    parts = pl.concat([part for part, _, _ in done], how="diagonal")
+    absent = [pl.lit(None, c.dtype).alias(name) for name, c in columns.items() if name not in parts.columns]
+    people.write(parts.with_columns(absent).select(list(columns)), "ingested", out, study.instrument)
+
+
+def together(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    """Files in a row, in their order, that have up to TOGETHER bytes; a larger one is alone."""
+    group, size = [], 0
+    for path in paths:
+        own = path.stat().st_size
+        if group and size + own > TOGETHER:
+            yield group
+            group, size = [], 0
+        group.append(path)
+        size += own
+    if group:
+        yield group
+
+
+@dataclass(frozen=True)
+class Export:
+    """One file, where its fields and items stand (``mapping.columns_of``), and the fields that the study states."""
+
+    sheet: Sheet
+    place: dict[str, int]
+    constants: dict[str, str]
+
+
+def opened(paths: Iterable[Path], study: Loaded, places: Places) -> tuple[list[Export], SurveyError | None]:
+    """The exports up to the first that cannot be used, and what is wrong with that one."""
+    exports: list[Export] = []
+    for path in paths:
+        try:
+            sheet = read_export(path, study)
+            exports.append(Export(sheet, places.of(sheet), constants_of(path, study)))
+        except SurveyError as error:
+            return exports, error
+    return exports, None
 
 
 def as_received(sheet: Sheet, study: Loaded, rows: int) -> dict[str, object]:
@@ -65,49 +117,90 @@ def as_received(sheet: Sheet, study: Loaded, rows: int) -> dict[str, object]:
     return {"file": file, **how, "columns": len(sheet.header), "rows": rows if rows >= study.min_group else None}
 
 
-def coded(sheet: Sheet, place: dict[str, int], study: Loaded, codes: dict[str | None, Codes]) -> pl.DataFrame:
-    """One export: ``file``, ``line``, the respondent's fields as text, one Int8 code per item.
+def coder(study: Loaded) -> Callable[[Sequence[Export]], tuple[pl.DataFrame, list[int]]]:
+    """A function that codes exports with the same fields and items and the same constants.
 
-    ``place`` is where fields and items stand (``mapping.columns_of``), ``codes`` the instrument's response scales by
-    name, None for ``response``. Raises SurveyError for labels that no scale of their item knows.
+    It gives ``file``, ``line``, each field that they have as text and each item that they have as Int8 codes; and how
+    many rows each export has. It raises SurveyError, for the first export that gives cause, for labels that no scale
+    of their item knows and for fields that are direct identifiers.
     """
-    constants, items = constants_of(sheet.path, study), study.instrument.item_ids
+    scales = {scale: Codes(study.instrument, scale) for scale in (None, *study.instrument.responses)}
     missing = {value.strip().lower() for value in study.exports.missing_values}
-    # A text is held as its number, so that each different one is looked at once. Ids differ from row to row.
-    types = {name: pl.String if name == "respondent" else ANSWER if name in items else FIELD for name in place}
-    rows = (
-        sheet.cells({str(k): types[name] for name, k in place.items()})
-        .select(pl.col("line").cast(pl.Int32), *(pl.col(str(k)).alias(name) for name, k in place.items()))
-        .collect(engine="streaming")
-    )
-    given = {f: _texts(rows[f], missing) for f in FIELDS if f in place}
-    no_answer, unknown, code = Labels(study.exports.missing_labels), {}, {}
-    for scale, known in codes.items():
-        own = [i.id for i in study.instrument.items if i.response == scale and i.id in place]
-        texts_of = {n: text for i in own for n, text in _numbers(rows[i])}
-        none = {text for text in texts_of.values() if text == "" or text.lower() in missing or text in no_answer}
-        meaning = {text: None if text in none else known.of(text) for text in sorted(set(texts_of.values()))}
-        code |= dict.fromkeys(own, _by_number({n: meaning[text] for n, text in texts_of.items()}, pl.Int8))
-        if texts := [text for text, c in meaning.items() if c is None and text not in none]:
-            unknown[scale] = _cells_with(texts, rows.select("line", *own))
-    if unknown:
-        privacy.refuse_in_answers(pl.concat(unknown.values()), sheet.path)
-        raise _unknown_labels(unknown, sheet, place, study, codes)
-    frame = rows.select(
-        pl.lit(file_labels.name_of(sheet.path, study)).alias("file"),
-        "line",
-        *(pl.lit(given[f]) if f in place else pl.lit(constants.get(f), pl.String).alias(f) for f in FIELDS),
-        *(
-            pl.lit(code[i]).gather(pl.col(i).to_physical()).alias(i) if i in place else pl.lit(None, pl.Int8).alias(i)
-            for i in items
-        ),
-    )
-    if any(texts.null_count() == 0 for texts in given.values()):
-        return frame
-    # Rows that the sheet leaves out have no text at all.
-    filled = sheet.rows.select(pl.col("line").cast(pl.Int32)).collect(engine="streaming")
-    blank = pl.all_horizontal(pl.col(name).is_null() for name in place)
-    return frame.filter(~blank | pl.col("line").is_in(filled["line"].implode()))
+    no_answer = Labels(study.exports.missing_labels)
+
+    def code(exports: Sequence[Export]) -> tuple[pl.DataFrame, list[int]]:
+        rows = _cells(exports, study)
+        place, constants = exports[0].place, exports[0].constants
+        fields = [
+            pl.lit(_texts(rows[f], missing)).alias(f) if f in place else pl.lit(constants[f]).alias(f)
+            for f in FIELDS
+            if f in place or f in constants
+        ]
+        texts = pl.Series(list(ANSWER.categories), dtype=pl.String).str.strip_chars().to_list()
+        none = {t for t in texts if t is None or t == "" or t.lower() in missing or t in no_answer}
+        codes, unknown = {}, {}
+        for scale, known in scales.items():
+            meaning = {text: None if text in none else known.of(text) for text in dict.fromkeys(texts)}
+            own = [i.id for i in study.instrument.items if i.response == scale and i.id in place]
+            codes |= dict.fromkeys(own, pl.lit(pl.Series([*map(meaning.get, texts), None], dtype=pl.Int8)))
+            if odd := {n for n, text in enumerate(texts) if meaning[text] is None and text not in none}:
+                odd &= {n for i in own for n in rows[i].unique().to_physical()}
+                unknown |= {scale: (own, {texts[n] for n in odd})} if odd else {}
+        names = pl.Series([file_labels.name_of(export.sheet.path, study) for export in exports])
+        frame = rows.select(
+            pl.lit(names).gather("export").alias("file"),
+            "line",
+            *fields,
+            *(codes[i].gather(pl.col(i).to_physical()).alias(i) for i in codes),
+        )
+        heights = np.bincount(rows["export"].to_numpy(), minlength=len(exports))
+        telling = privacy.telling(frame)
+        if unknown or telling:
+            for export, end, height in zip(exports, heights.cumsum(), heights, strict=True):
+                _refuse_unknown(unknown, rows[end - height : end], export, study, scales)
+                privacy.refuse_identifiers(frame[end - height : end].select(telling), export.sheet.path)
+        filled = _filled(frame, rows["export"], exports)
+        if filled is None:
+            return frame, heights.tolist()
+        return frame.filter(filled), np.bincount(rows["export"].filter(filled), minlength=len(exports)).tolist()
+
+    return code
+
+
+def _cells(exports: Sequence[Export], study: Loaded) -> pl.DataFrame:
+    """Every row of ``exports``: ``export``, its place among them, ``line``, and the cells of their fields and items.
+
+    A text is held as its number, so that each different one is looked at once. Ids differ from row to row.
+    """
+    types = {f: pl.String if f == "respondent" else FIELD for f in FIELDS}
+
+    def cells(number: int, export: Export) -> pl.LazyFrame:
+        place = export.place
+        return export.sheet.cells({str(k): types.get(name, ANSWER) for name, k in place.items()}).select(
+            pl.lit(number, pl.UInt32).alias("export"),
+            pl.col("line").cast(pl.Int32),
+            *(pl.col(str(place[name])).alias(name) for name in exports[0].place),
+        )
+
+    try:
+        return pl.concat([cells(*numbered) for numbered in enumerate(exports)]).collect(engine="streaming")
+    except pl.exceptions.PolarsError as error:
+        for export in exports[:-1]:  # which of them?
+            _cells([export], study)
+        problem = f"cannot be read as CSV: {str(error).splitlines()[0]}"
+        raise SurveyError(problem, where=exports[-1].sheet.path, remedy=SAVE_AGAIN) from None
+
+
+def _filled(frame: pl.DataFrame, numbers: pl.Series, exports: Sequence[Export]) -> pl.Series | None:
+    """Which rows have text in any column, mapped or not; None where all have."""
+    place = exports[0].place
+    if any(frame[name].null_count() == 0 for name in place if name in FIELDS):
+        return None
+    filled = frame.select(pl.any_horizontal(pl.col(name).is_not_null() for name in place)).to_series()
+    for number in numbers.filter(~filled).unique():
+        lines = exports[number].sheet.rows.select(pl.col("line").cast(pl.Int32)).collect(engine="streaming")
+        filled |= (numbers == number) & frame["line"].is_in(lines["line"].implode())
+    return filled
 
 
 def _texts(cells: pl.Series, missing: set[str]) -> pl.Series:
@@ -115,44 +208,45 @@ def _texts(cells: pl.Series, missing: set[str]) -> pl.Series:
     if cells.dtype == pl.String:
         text = cells.str.strip_chars()
         return text.set(text.str.to_lowercase().is_in(["", *missing]), None)
-    kept = {n: None if text == "" or text.lower() in missing else text for n, text in _numbers(cells)}
-    return _by_number(kept, pl.String).gather(cells.to_physical()).alias(cells.name)
+    given = cells.drop_nulls().unique()
+    meaning = [None] * (given.to_physical().max() + 1 if len(given) else 1)
+    for n, text in zip(given.to_physical(), given.cast(pl.String).str.strip_chars(), strict=True):
+        meaning[n] = None if text == "" or text.lower() in missing else text
+    return pl.Series(meaning, dtype=pl.String).gather(cells.to_physical()).alias(cells.name)
 
 
-def _numbers(texts: pl.Series) -> Iterator[tuple[int, str]]:
-    """The numbers that Polars holds the texts of a categorical column as, and these texts, trimmed."""
-    given = texts.drop_nulls().unique()
-    return zip(given.to_physical(), given.cast(pl.String).str.strip_chars(), strict=True)
-
-
-def _by_number(meaning: dict[int, Any], dtype: Any) -> pl.Series:
-    """What numbers mean, at the places of the numbers."""
-    return pl.Series([meaning.get(n) for n in range(max(meaning, default=0) + 1)], dtype=dtype)
-
-
-def _cells_with(texts: list[str], answers: pl.DataFrame) -> pl.DataFrame:
+def _cells_with(texts: set[str], answers: pl.DataFrame) -> pl.DataFrame:
     """The cells that hold one of ``texts``: ``line``, ``item``, ``label``."""
     return (
         answers.with_columns(pl.exclude("line").cast(pl.String).str.strip_chars())
         .unpivot(index="line", variable_name="item", value_name="label")
-        .filter(pl.col("label").is_in(texts))
+        .filter(pl.col("label").is_in(list(texts)))
         .select("line", "item", "label")
         .sort("line", "item")
     )
 
 
-def _unknown_labels(
-    unknown: dict[str | None, pl.DataFrame],
-    sheet: Sheet,
-    place: dict[str, int],
+def _refuse_unknown(
+    texts: dict[str | None, tuple[list[str], set[str]]],
+    rows: pl.DataFrame,
+    export: Export,
     study: Loaded,
-    codes: dict[str | None, Codes],
-) -> SurveyError:
-    """The error for cells that stand for no code, by response scale: the commonest labels with counts and columns."""
+    scales: dict[str | None, Codes],
+) -> None:
+    """Raise SurveyError where cells of one export stand for no code: the commonest labels with counts and columns.
+
+    ``texts`` has for each response scale its items and the labels that it does not know.
+    """
+    found = {scale: _cells_with(labels, rows.select("line", *own)) for scale, (own, labels) in texts.items()}
+    unknown = {scale: cells for scale, cells in found.items() if cells.height}
+    if not unknown:
+        return
+    sheet, place = export.sheet, export.place
+    privacy.refuse_in_answers(pl.concat(unknown.values()), sheet.path)
     items, lines = study.instrument.item_ids, []
     count = Counter((scale, label) for scale, cells in unknown.items() for label in cells["label"])
     for (scale, label), times in count.most_common(5):
-        of, known = unknown[scale].filter(pl.col("label") == label), codes[scale]
+        of, known = unknown[scale].filter(pl.col("label") == label), scales[scale]
         where = [sheet.header[place[i]] for i in items if i in set(of["item"])]
         numeric = whole_number(label) is not None
         shown = short(privacy.shown(label, known.known))
@@ -163,8 +257,8 @@ def _unknown_labels(
         )
     if len(count) > 5:
         lines.append(f"and {len(count) - 5} other unknown labels")
-    keys = " or ".join(codes[scale].key for scale in unknown)
-    return SurveyError(
+    keys = " or ".join(scales[scale].key for scale in unknown)
+    raise SurveyError(
         "\n  ".join(lines),
         where=sheet.path,
         remedy=f"Add it to {keys} of instrument '{study.instrument.id}', or, if it means no answer, to"

@@ -18,14 +18,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import cfa_builders, cfa_ordinal, cfa_wls, fit_indices, invariance_items, invariance_null, two_way
+from learning_survey import (
+    fit_indices,
+    invariance_items,
+    invariance_null,
+    invariance_ordinal,
+)
 from learning_survey.cfa_robust import Clusters
 from learning_survey.errors import SurveyError
-from learning_survey.fit_indices import Test
-from learning_survey.invariance_items import ItemTest
+from learning_survey.fit_indices import ChiSquare
+from learning_survey.invariance_items import ItemTest, may_be_freed
 from learning_survey.invariance_levels import LEVELS, Fitted, difference, fitted
 from learning_survey.invariance_null import Changes
-from learning_survey.polychoric import polychoric
+from learning_survey.schemas import TABLES
 from learning_survey.students import Students
 from learning_survey.uncertainty import holm, t_quantile
 
@@ -56,7 +61,7 @@ class Grouping:
         return float(sum(g.n.sum() for g in self.groups.values()))
 
     @property
-    def baseline(self) -> Test:
+    def baseline(self) -> ChiSquare:
         """Of items that do not correlate."""
         return fit_indices.baseline([g.sample for g in self.groups.values()])
 
@@ -92,17 +97,13 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
             result.verdicts.append(_untested(grouping, f"{error.problem} ({error.where})"))
             continue
         if plan.ordinal and len(grouping.groups) > 1:
-            try:
-                result.fit += ordinal(grouping, scales, processed, study)
-            except SurveyError as error:
-                result.fit.append(_not_estimated(grouping, error.problem))
-    return {
-        "groups": pd.DataFrame(groups_rows),
-        "fit": pd.DataFrame(result.fit),
-        "items": pd.DataFrame(result.items),
-        "latent_means": pd.DataFrame(result.latent_means),
-        "verdicts": pd.DataFrame(result.verdicts),
-    }
+            rows, own = invariance_ordinal.rows(grouping.id, list(grouping.groups), scales, processed, study)
+            result.fit += rows
+            for row in result.items:
+                if row["grouping"] == grouping.id:
+                    row.update(own.get(row["item"], {}))
+    rows = {"groups": groups_rows, **vars(result)}
+    return {name: pd.DataFrame(own, columns=list(TABLES[f"invariance.{name}"].columns)) for name, own in rows.items()}
 
 
 def groupings(study: Loaded, processed: Path, scales: Scales) -> list[Grouping]:
@@ -183,18 +184,12 @@ def search(
         worst = [
             t
             for t, p in zip(found, adjusted, strict=True)
-            if p < plan.level and np.nanmax(t.dmacs) >= plan.dmacs and _may_be_freed(t.item, freed, scales)
+            if p < plan.level and np.nanmax(t.dmacs) >= plan.dmacs and may_be_freed(t.item, freed, scales)
         ]
         if not worst:
             return freed, tested, now
         freed.append(max(worst, key=lambda t: t.chi2).item)
         now = fitted(scales, grouping.groups, "scalar", freed, start=now.fit)
-
-
-def _may_be_freed(item: str, freed: list[str], scales: Scales) -> bool:
-    own = next(items for items in scales.values() if item in items)
-    left = len(own) - sum(i in freed for i in own) - 1
-    return left >= max(2, len(own) / 2)
 
 
 # ---------------------------------------------------------------- rows
@@ -221,7 +216,7 @@ def level_rows(
 
 
 def _fit_row(grouping: Grouping, level: str, f: Fitted) -> dict[str, Any]:
-    ix = fit_indices.plain(Test(f.fit.chi2, f.fit.df), grouping.baseline, grouping.n / len(grouping.groups))
+    ix = fit_indices.plain(ChiSquare(f.fit.chi2, f.fit.df), grouping.baseline, grouping.n / len(grouping.groups))
     return {
         "grouping": grouping.id,
         "items_as": "continuous",
@@ -320,82 +315,6 @@ def latent_rows(grouping: Grouping, scales: Scales, partial: Fitted, freed: list
                 }
             )
     return rows
-
-
-# ---------------------------------------------------------------- ordinal items
-
-
-def ordinal(grouping: Grouping, scales: Scales, processed: Path, study: Loaded) -> Rows:
-    """Levels of Wu & Estabrook (2016) for ordinal items, by WLSMV: configural, thresholds, loadings, intercepts.
-
-    Categories that nobody in some group chose are joined with their neighbour in all groups. Students count as
-    independent in the chi-squares, as in lavaan. Changes of fit are shown without a verdict: Chen's cut-offs were made
-    for maximum likelihood.
-    """
-    items = [i for own in scales.values() for i in own]
-    codes = [study.instrument.response_of(i).codes for i in items]
-    rows = Students.read(processed).rows
-    choices = {}
-    for group in grouping.groups:
-        own = rows.filter(pl.col(grouping.id) == group).select(pl.col(items).fill_null(float("nan"))).collect()
-        choices[group] = two_way.choices(own.to_numpy(), codes)
-    points = joined(choices)
-    samples = []
-    for x in choices.values():
-        used = [list(range(k)) for k in points]
-        table = two_way.TwoWay.of(x, items, used, np.full((len(x), 3), ""))
-        samples.append(cfa_wls.sample(polychoric(table.pooled()), x))
-    one = cfa_builders.correlated(scales, std=True, means=True)
-    thresholds = {i: k - 1 for i, k in zip(items, points, strict=True)}
-    found: Rows = []
-    for level in cfa_ordinal.LEVELS:
-        fit = cfa_wls.fit(cfa_ordinal.invariant(one, thresholds, list(choices), level), samples)
-        ix = fit.indices()
-        row = {
-            "grouping": grouping.id,
-            "items_as": "ordinal",
-            "level": level,
-            "parameters": len(fit.x),
-            "chi_square": fit.chi2,
-            "df": fit.df,
-            "chi_square_scaled": fit.scaled,
-            "p": Test(fit.scaled, fit.df).p,
-            "cfi": ix.cfi,
-            "tli": ix.tli,
-            "rmsea": ix.rmsea,
-            "rmsea_low": ix.rmsea_low,
-            "rmsea_high": ix.rmsea_high,
-            "srmr": fit.srmr(),
-            "converged": fit.converged,
-            "admissible": fit.admissible,
-        }
-        if found:
-            row |= {f"delta_{name}": row[name] - found[-1][name] for name in ("cfi", "rmsea", "srmr")}
-        found.append(row)
-    return found
-
-
-def _not_estimated(grouping: Grouping, why: str) -> dict[str, Any]:
-    """The row of ordinal items that no model can be fitted to."""
-    head = {"grouping": grouping.id, "items_as": "ordinal", "level": "configural"}
-    return head | {"converged": False, "admissible": False, "verdict": f"not estimated: {why}"}
-
-
-def joined(choices: dict[str, NDArray[np.int8]]) -> list[int]:
-    """Join categories that some group does not use with the next lower one, in place; the number left of each item.
-
-    ``choices`` has each group's categories from 0 (N, p), -1 where unanswered.
-    """
-    left = []
-    for j in range(next(iter(choices.values())).shape[1]):
-        top = max(int(x[:, j].max()) for x in choices.values()) + 1
-        used = np.array([all((x[:, j] == k).any() for x in choices.values()) for k in range(top)])
-        # A category that is not used everywhere goes with the one below it; the lowest ones go together.
-        new = np.maximum(np.cumsum(used) - 1, 0)
-        for x in choices.values():
-            x[:, j] = np.where(x[:, j] >= 0, new[np.maximum(x[:, j], 0)], -1)
-        left.append(int(new[-1]) + 1)
-    return left
 
 
 # ---------------------------------------------------------------- verdicts

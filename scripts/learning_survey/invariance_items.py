@@ -142,6 +142,13 @@ def estimated(fitted: Fitted, scales: Mapping[str, Sequence[str]], groups: Mappi
     return found
 
 
+def may_be_freed(item: str, freed: Collection[str], scales: Mapping[str, Sequence[str]]) -> bool:
+    """Whether at least half of a dimension's items, and two, are left to link the groups without ``item`` too."""
+    own = next(items for items in scales.values() if item in items)
+    left = len(own) - sum(i in freed for i in own) - 1
+    return left >= max(2, len(own) / 2)
+
+
 def dmacs(intercept: float, loading: float, mean: float, variance: float, sd: float) -> float:
     """The dMACS of differences in intercept and loading, for a focal group's factor mean and variance."""
     return float(np.sqrt((intercept + loading * mean) ** 2 + loading**2 * max(variance, 0)) / sd)

@@ -22,7 +22,7 @@ from learning_survey import cfa_builders, cfa_ml
 from learning_survey.cfa_ml import Fit
 from learning_survey.cfa_model import Model, fixed, free
 from learning_survey.cfa_robust import Clusters, Robust, by_cluster
-from learning_survey.fit_indices import Test
+from learning_survey.fit_indices import ChiSquare
 
 Array = NDArray[np.float64]
 EQUAL = {
@@ -43,8 +43,8 @@ class Fitted:
     robust: Robust
 
     @property
-    def test(self) -> Test:
-        return Test(self.fit.chi2, self.fit.df, self.robust.scaling)
+    def test(self) -> ChiSquare:
+        return ChiSquare(self.fit.chi2, self.fit.df, self.robust.scaling)
 
 
 def model(scales: Mapping[str, Sequence[str]], groups: Sequence[str], level: str, freed: Collection[str] = ()) -> Model:
@@ -106,7 +106,7 @@ def carried(fit: Fit, wanted: Model) -> Array:
     return total / count
 
 
-def difference(restricted: Fitted, general: Fitted) -> Test:
+def difference(restricted: Fitted, general: Fitted) -> ChiSquare:
     """Chi-square of what a level adds, corrected for clusters (Satorra & Bentler 2001, Psychometrika 66, 507-514).
 
     The factor is (df0 c0 - df1 c1) / (df0 - df1); NaN where it is not above zero, as may happen in small samples.
@@ -115,4 +115,4 @@ def difference(restricted: Fitted, general: Fitted) -> Test:
     factor = restricted.fit.df * restricted.robust.scaling - general.fit.df * general.robust.scaling
     factor = factor / df if df > 0 else np.nan
     chi2 = max(restricted.fit.chi2 - general.fit.chi2, 0.0)
-    return Test(chi2, df, factor if factor > 0 else np.nan)
+    return ChiSquare(chi2, df, factor if factor > 0 else np.nan)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from learning_survey import cfa_ml
 from learning_survey.cfa_model import Model
 from learning_survey.cfa_robust import Clusters, cluster_scores
-from learning_survey.fit_indices import Test
+from learning_survey.fit_indices import ChiSquare
 from learning_survey.invariance_levels import LEVELS, Fitted, carried, model
 
 Array = NDArray[np.float64]
@@ -80,7 +80,7 @@ def _followed(wanted: Model, x: Array, groups: Mapping[str, Clusters], known: ND
     return np.einsum("bi,bi->b", b / scale, np.linalg.solve(J / np.outer(scale, scale), (b / scale).T).T)
 
 
-def changes(drawn: Mapping[str, Array], df: Mapping[str, int], base: Test, n: float) -> dict[str, Changes]:
+def changes(drawn: Mapping[str, Array], df: Mapping[str, int], base: ChiSquare, n: float) -> dict[str, Changes]:
     """Changes of fit from each level to the next, for chi-squares as ``chi_squares`` gives them.
 
     ``df`` are the levels' degrees of freedom, ``base`` the chi-square of items that do not correlate, ``n`` the mean

@@ -87,12 +87,12 @@ def _read_year_group(work: Cleaning, study: Loaded) -> None:
 
 
 def with_ages(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
-    """``frame``, one export, with the two ages of ``people.AGES`` (Int16) in place of dates of birth.
+    """``frame``, exports as ``ingest`` codes them, with the two ages of ``people.AGES`` (Int16) for dates of birth.
 
     What is left of ``birth_date`` is 'withheld' where a cell had a text; one that is no date has no ages.
     """
-    if not study.columns.birth_date:
-        return frame.with_columns(pl.lit(None, pl.Int16).alias(name) for name in AGES)
+    if "birth_date" not in frame.columns:
+        return frame
     dates = {text: _date(text, study.clean.birth_date_format) for text in frame["birth_date"].drop_nulls().unique()}
     born = pl.col("birth_date").replace_strict(dates, return_dtype=pl.Date) if dates else pl.lit(None, pl.Date)
     ages = (completed_years(born, study.survey_date), age_on_31_august(born, study.survey_date))

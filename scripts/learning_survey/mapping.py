@@ -82,6 +82,22 @@ def columns_of(sheet: Sheet, study: Loaded) -> dict[str, int]:
     return place
 
 
+class Places:
+    """``columns_of`` for the exports of a study, worked out once for each way in which their headers stand."""
+
+    def __init__(self, study: Loaded) -> None:
+        self._study = study
+        self._known: dict[tuple[object, ...], dict[str, int]] = {}
+
+    def of(self, sheet: Sheet) -> dict[str, int]:
+        if "" in sheet.header:  # whether such a column may be left out depends on its cells
+            return columns_of(sheet, self._study)
+        key = (*sheet.header, *sheet.questions, *constants_of(sheet.path, self._study).items())
+        if key not in self._known:
+            self._known[key] = columns_of(sheet, self._study)
+        return self._known[key]
+
+
 def constants_of(path: Path, study: Loaded) -> dict[str, str]:
     """The fields that ``exports.constants`` states for one file, by its name or its path below the folder of exports.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from learning_survey.markdown import WIDEST, Source, escaped, interval_note, pipe
 from learning_survey.values import NOTHING, Row
 
-CONTINUOUS = ("mlr_clustered", "mlr")  # the first of them that the study has: by school where there are schools
+# The first of them that has numbers: by school where there are schools, complete answers where there are any.
+CONTINUOUS = ("mlr_clustered", "mlr", "fiml_clustered", "fiml_robust")
 SHOWN = ("configural", "metric", "scalar", "partial", "strict")
 
 
@@ -65,7 +66,7 @@ def _alphas(s: Source, grouping: str, groups: dict[str, str]) -> str | None:
 def confirmatory(s: Source) -> str | None:
     """How each factor model fits the items."""
     table, rows = "confirmatory.fit", []
-    had = {r["estimator"] for r in s.rows(table)}
+    had = {r["estimator"] for r in s.rows(table) if r["chi_square"] is not None}
     estimators = {"wlsmv", next((e for e in CONTINUOUS if e in had), "")}
     for r in s.rows(table):
         if r["estimator"] not in estimators:
@@ -79,14 +80,14 @@ def confirmatory(s: Source) -> str | None:
                 s.cell(table, r, "df"),
                 *(s.cell(table, r, f"{c}{_robust(r)}") for c in ("cfi", "tli", "rmsea")),
                 s.cell(table, r, "srmr"),
-                "" if r["admissible"] and r["converged"] else "improper",
+                "" if r["status"] == "proper" else r["status"],
             ]
         )
     header = ["Model", "Items as", "χ²", "df", "CFI", "TLI", "RMSEA", "SRMR", ""]
     caption = (
         "Factor models of the items. Continuous: maximum likelihood, corrected for answers that are not normal and"
-        " depend on each other in a school; ordinal: diagonally weighted least squares (WLSMV). Improper: no solution,"
-        " or one with a variance that would be negative."
+        " depend on each other in a school; ordinal: diagonally weighted least squares (WLSMV). Improper: a variance"
+        " would be negative, or a correlation beyond one. Barely identified: the answers hardly tell estimates apart."
     )
     return pipe(header, "llrrrrrrl", rows, caption, "confirmatory") if rows else None
 

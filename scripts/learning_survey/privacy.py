@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError
-from learning_survey.identifiers import identifier_kind, kind_by_content, kind_of_text
+from learning_survey.identifiers import harmless, identifier_kind, kind_by_content, kind_of_text
 from learning_survey.labels import normalised
 
 if TYPE_CHECKING:
@@ -68,19 +68,20 @@ def unmapped(unknown: Sequence[str], sheet: Sheet) -> SurveyError:
     )
 
 
-def pseudonymised(frame: pl.DataFrame, keyed: Pseudonyms | None, study: Loaded, where: object) -> pl.DataFrame:
-    """``frame``, one export as ``ingest`` codes it, with pseudonyms in place of the ids of respondents and schools.
+def telling(frame: pl.DataFrame) -> list[str]:
+    """The fields of ``frame``, exports as ``ingest`` codes them, that ``refuse_identifiers`` has to look at."""
+    fields = (field for field in FIELDS if field != "respondent" and field in frame.columns)
+    return [field for field in fields if not all(map(harmless, frame[field].drop_nulls().unique()))]
 
-    In the other fields a single cell that could tell who wrote it (an identifier by its form, a text of more than
-    eight words that the study does not list) becomes 'withheld'. Raises SurveyError, without a value, where the text
-    of a mapped field is a direct identifier. ``respondent`` may be anything, since it becomes a pseudonym; so may
-    ``school``, except e-mail and IP addresses, which persons have.
+
+def refuse_identifiers(fields: pl.DataFrame, where: object) -> None:
+    """Raise SurveyError, without a value, where a mapped field of one export, as text, is a direct identifier.
+
+    ``respondent`` may be anything, since it becomes a pseudonym; so may ``school``, except e-mail and IP addresses,
+    which persons have.
     """
-    listed = _listed(study)
-    for field in FIELDS:
-        if field == "respondent" or field not in frame.columns:
-            continue
-        cells = frame[field].drop_nulls()
+    for field in fields.columns:
+        cells = fields[field].drop_nulls()
         kind = kind_by_content(cells.gather_every(1 + len(cells) // _SAMPLE).to_list()) if len(cells) else None
         if kind and kind not in _ALLOWED.get(field, ()):
             raise SurveyError(
@@ -88,11 +89,19 @@ def pseudonymised(frame: pl.DataFrame, keyed: Pseudonyms | None, study: Loaded, 
                 where=where,
                 remedy="Map another column, and list this one under columns.identifiers in the study's file.",
             )
-        if field not in IDENTIFYING:
-            frame = frame.with_columns(_withheld(frame[field], listed))
-    if keyed is None:
-        return frame
-    return frame.with_columns(keyed.of(frame["respondent"], "respondent"), keyed.of(frame["school"], "school"))
+
+
+def pseudonymised(frame: pl.DataFrame, keyed: Pseudonyms | None, study: Loaded) -> pl.DataFrame:
+    """``frame``, exports as ``ingest`` codes them, with pseudonyms in place of the ids of respondents and schools.
+
+    In the other fields a single cell that could tell who wrote it (an identifier by its form, a text of more than
+    eight words that the study does not list) becomes 'withheld'.
+    """
+    listed, own = _listed(study), [field for field in FIELDS if field in frame.columns]
+    texts = [_withheld(frame[field], listed) for field in own if field not in IDENTIFYING]
+    if keyed:
+        texts += [keyed.of(frame[field], field) for field in ("respondent", "school") if field in own]
+    return frame.with_columns(texts)
 
 
 def _listed(study: Loaded) -> set[str]:
@@ -176,18 +185,25 @@ class Pseudonyms:
         """
         import polars as pl
 
-        started = hashlib.blake2b(digest_size=DIGEST, key=self._key, person=kind.encode())
-
-        def one(text: str) -> bytes:
-            hasher = started.copy()
-            hasher.update(text.encode())
-            return hasher.digest()
-
         if kind == "school":
-            known = {text: kind[0] + one(text.casefold()).hex() for text in ids.drop_nulls().unique()}
-            return ids.replace_strict(known, return_dtype=pl.String) if known else ids.cast(pl.String)
-        digests = pl.Series(ids.name, [None if text is None else one(text) for text in ids.to_list()], dtype=pl.Binary)
-        return (kind[0] + digests.bin.encode("hex")).alias(ids.name)
+            texts = ids.drop_nulls().unique()
+            folded = pl.Series([text.casefold() for text in texts], dtype=pl.String)
+            return ids.replace_strict(texts, self._keyed(folded, kind), return_dtype=pl.String).alias(ids.name)
+        return self._keyed(ids, kind).alias(ids.name)
+
+    def _keyed(self, texts: pl.Series, kind: str) -> pl.Series:
+        import polars as pl
+
+        copy = hashlib.blake2b(digest_size=DIGEST, key=self._key, person=kind.encode()).copy
+        digests: list[bytes | None] = []
+        for text in texts.cast(pl.Binary).to_list():
+            if text is None:
+                digests.append(None)
+            else:
+                hasher = copy()
+                hasher.update(text)
+                digests.append(hasher.digest())
+        return kind[0] + pl.Series(digests, dtype=pl.Binary).bin.encode("hex")
 
 
 def fingerprint(study: Loaded) -> str:

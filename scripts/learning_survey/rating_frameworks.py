@@ -46,8 +46,8 @@ def dated(schools: pl.DataFrame, study: Loaded) -> pl.DataFrame:
 def frameworks(rated: pl.DataFrame, study: Loaded) -> pd.DataFrame:
     """Table ``inspection.frameworks`` from ``dated``: every framework of the plan in order, then ratings undated.
 
-    The median age is rounded to a tenth of a year, and not of fewer than ``min_group`` schools: the day of an inspection
-    would name a school.
+    The median age is rounded to a tenth of a year, and not of fewer than ``min_group`` schools: the day of an
+    inspection would name a school.
     """
     import pandas as pd
 

@@ -142,13 +142,16 @@ class Sample:
             return self.pooled.cor(), self.resamples.cor()
 
     @cached_property
-    def polychoric(self) -> tuple[Tables, Array, Array]:
-        """Tables of the items that vary, their polychoric correlations (p, p), and how each cluster moves these."""
+    def polychoric(self) -> tuple[Tables, Array, tuple[Array, Array]]:
+        """Tables of the items that vary, their polychoric correlations (p, p), and how each cluster moves these.
+
+        And the thresholds: (G, p, p) and (G, p, K-1).
+        """
         tables = self.pairs.pooled()
         varied = [v for v, own in zip(tables.variables, tables.items, strict=True) if np.count_nonzero(own) > 1]
         fit, p = polychoric(tables.select(varied)), len(varied)
-        moved, _ = fit.moved(self.pairs.by("cluster")[1].select(varied))
-        return fit.tables, fit.matrix, square(moved, p) * (1 - np.eye(p))
+        moved, tau = fit.moved(self.pairs.by("cluster")[1].select(varied))
+        return fit.tables, fit.matrix, (square(moved, p) * (1 - np.eye(p)), tau)
 
     @cached_property
     def general(self) -> tuple[SchmidLeiman, SchmidLeiman] | None:
@@ -224,10 +227,10 @@ class Sample:
         return row | {"omega_specific": float(specific), "ecv": float(ecv)}
 
     def _ordinal(self, scale: Scale, level: float) -> Row:
-        tables, R, moved = self.polychoric
+        tables, R, (moved, moved_tau) = self.polychoric
         at = [tables.variables.index(item) for item in scale.items]
-        own = R[np.ix_(at, at)]
-        limits = ordinal.ordinal_alpha_interval(own, moved[:, at][:, :, at], level)
+        own, moves = R[np.ix_(at, at)], (moved[:, at][:, :, at], moved_tau[:, at])
+        limits = ordinal.ordinal_alpha_interval(own, moves[0], level)
         row: Row = Estimate(float(ordinal.ordinal_alpha(own)), *limits).columns("alpha_ordinal")
         if not (np.isfinite(own).all() and _proper(own)):
             return row
@@ -236,9 +239,10 @@ class Sample:
         else:
             psi = omega.omega_total(own, scale.factors)[1]
             loadings = minres.loadings(own, psi, scale.factors) if np.isfinite(psi).all() else own * NAN
-        return row | {
-            "omega_categorical": ordinal.categorical_omega(thresholds(tables.items[at]), loadings @ loadings.T)
-        }
+        tau = thresholds(tables.items[at])
+        limits = ordinal.categorical_omega_interval(tau, loadings, own, moves, level)
+        value = ordinal.categorical_omega(tau, loadings @ loadings.T)
+        return row | Estimate(value, *limits).columns("omega_categorical")
 
 
 def _head(scale: Scale, answered: dict[str, int]) -> Row:

@@ -42,7 +42,7 @@ _RELIABILITY = {
     "lambda6": Column("alpha", "Guttman's lambda 6, from squared multiple correlations"),
     "split_half_max": Column("alpha", "greatest split-half reliability; empty above 16 items"),
     **_estimate("omega_total", "alpha", "McDonald's omega total"),
-    "omega_categorical": Column("alpha", "omega of the sum of ordinal answers (Green and Yang)"),
+    **_estimate("omega_categorical", "alpha", "omega of the sum of ordinal answers (Green and Yang)"),
     **_estimate(
         "omega_hierarchical",
         "alpha",
@@ -645,13 +645,20 @@ TABLES: dict[str, Table] = {
             "p_scaled": Column("p", "p value of chi_square_scaled"),
             **_fit_indices("", "from chi_square"),
             **_fit_indices("_scaled", "from chi_square_scaled"),
-            **_fit_indices("_robust", "of normal data, estimated from chi_square and scaling"),
+            **_fit_indices("_robust", "of normal and complete answers, estimated"),
             "srmr": Column("fit", "root mean square of standardised residuals"),
             "aic": Column("statistic", "Akaike's criterion"),
             "bic": Column("statistic", "Bayesian criterion"),
             "converged": Column("flag", "whether the estimation ended at a minimum"),
             "identified": Column("flag", "whether the information matrix has full rank"),
             "admissible": Column("flag", "whether variances and covariances are possible without holding any at zero"),
+            "condition": Column(
+                "ratio", "smallest over largest eigenvalue of the information, parameters in standard units"
+            ),
+            "status": _text("proper, barely identified, improper, not identified, not converged or not estimated"),
+            "few_units": Column(
+                "flag", "no more units than parameters: errors hold one by one, the estimates' covariance is singular"
+            ),
             "note": _text("what is wrong, in a sentence"),
         },
     ),
@@ -701,6 +708,8 @@ TABLES: dict[str, Table] = {
             "se": Column("loading", "its standard error, as if answers were normal and students independent"),
             "se_robust": Column("loading", "without normality"),
             "se_clustered": Column("loading", "without normality, by school"),
+            "correlation_fiml": Column("loading", "with full information, from all students"),
+            "se_fiml": Column("loading", "its standard error, without normality, by school where there are schools"),
             "correlation_wlsmv": Column("loading", "correlation with answers taken as ordinal"),
             "se_wlsmv": Column("loading", "its standard error, by school where there are schools"),
             "htmt": Column("loading", "heterotrait-monotrait ratio of correlations (correlated dimensions only)"),
@@ -717,6 +726,7 @@ TABLES: dict[str, Table] = {
             "variable_label": _text("item's wording"),
             "other_label": _text("factor as printed or item's wording"),
             "index": Column("statistic", "fall of chi_square if it were free, as if students were independent"),
+            "index_clustered": Column("statistic", "score test of the same without normality, by school"),
             "change": Column("statistic", "what its estimate would be"),
             "change_standardised": Column("loading", "that as standardised loading or residual correlation"),
         },
@@ -742,9 +752,7 @@ TABLES: dict[str, Table] = {
             "parameters": Column("count", "free parameters"),
             "chi_square": Column("statistic", "chi-square"),
             "df": Column("count", "degrees of freedom"),
-            "chi_square_scaled": Column(
-                "statistic", "chi-square corrected for schools; ordinal: mean-and-variance adjusted"
-            ),
+            "chi_square_scaled": Column("statistic", "chi-square corrected for schools; ordinal: in mean and variance"),
             "p": Column("p", "p of the corrected chi-square"),
             "cfi": Column("fit", "comparative fit index, of the plain chi-square; ordinal: of the adjusted one"),
             "tli": Column("fit", "Tucker-Lewis index"),
@@ -754,7 +762,9 @@ TABLES: dict[str, Table] = {
             "srmr": Column("fit", "standardised root mean square residual"),
             "aic": Column("statistic", "Akaike's information criterion"),
             "bic": Column("statistic", "Bayesian information criterion"),
-            "delta_cfi": Column("fit", "CFI minus that of the level before; of 'partial', minus metric"),
+            "delta_cfi": Column(
+                "fit", "CFI less that of the level before; of 'partial', less metric's (ordinal: configural's)"
+            ),
             "delta_rmsea": Column("fit", "RMSEA likewise"),
             "delta_srmr": Column("fit", "SRMR likewise"),
             "delta_cfi_null": Column("fit", "fall in CFI that chance exceeds once in twenty times if invariant"),
@@ -783,6 +793,13 @@ TABLES: dict[str, Table] = {
             "largest_in": Column("id", "group of the largest dMACS"),
             "differs": Column("flag", "significant, and dMACS at least the study's cut-off"),
             "freed": Column("flag", "whether the item is free in the level 'partial'"),
+            "chi_square_ordinal": Column(
+                "statistic", "test of loading, intercept and thresholds with answers as ordinal, by school"
+            ),
+            "df_ordinal": Column("count", "its degrees of freedom"),
+            "p_holm_ordinal": Column("p", "its p after Holm's correction over the items"),
+            "dmacs_ordinal": Column("effect", "largest dMACS with answers as ordinal"),
+            "status_ordinal": _text("alike, differs, freed, or empty: not tested with answers as ordinal"),
         },
     ),
     "invariance.latent_means": Table(

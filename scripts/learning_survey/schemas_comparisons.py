@@ -188,7 +188,7 @@ COMPARISONS: dict[str, Table] = {
             "n_left_out": Column("count", "schools whose rating is not"),
             "n_after_survey": Column("count", "schools rated after the survey"),
             "median_years": Column(
-                "statistic", "median of years from the rating to the survey, of ratings compared; to .1"
+                "statistic", "median years from the rating to the survey, of ratings compared; to .1"
             ),
         },
     ),

@@ -1,18 +1,17 @@
 """CSV and TSV files: encoding, quotation mark, delimiter and line end, found and reported; then rows as text.
 
-UTF-8 with LF or CRLF is read where it stands, however large. Any other encoding, and lines that end in a bare CR, are
-first turned into UTF-8 with LF: in memory up to HELD bytes, beyond that in a file without a name, which the system
-removes with the sheet or with the process, however that ends.
+A file of up to HELD bytes is read into memory once; UTF-8 with LF or CRLF is read where it stands, however large. Any
+other encoding, and lines that end in a bare CR, are first turned into UTF-8 with LF: in memory up to HELD bytes, beyond
+that in a file without a name, which the system removes with the sheet or with the process, however that ends.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -26,10 +25,12 @@ from learning_survey.kinds import SAVE_AGAIN
 from learning_survey.rectangle import NAMES, check
 
 BLOCK = 1 << 18  # bytes looked at together, few enough to stay in the processor's cache
-HELD = 1 << 26  # bytes of converted text that stay in memory
+HELD = 1 << 26  # bytes of a file, or of converted text, that stay in memory
 LOOK = 1 << 20  # characters from which delimiter and quotation mark are found
 DELIMITERS = {name: mark for mark, name in NAMES.items()}
 Types = Mapping[str, Any]  # of columns that are not read as text
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|[\r\n])|[^\r\n]+")
+_LINE_LF = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Text:
     """A text file ready to be read: UTF-8 with LF or CRLF in ``content``, a path or the bytes themselves."""
 
     path: Path
-    content: Path | bytes
+    content: Path | bytes = field(repr=False)
     encoding: str
     line_end: str
     delimiter: str = ","
@@ -61,9 +62,18 @@ class Text:
                 while block := file.read(BLOCK):
                     yield block
 
+    def has(self, byte: bytes) -> bool:
+        """Whether ``byte`` is anywhere in the content."""
+        if isinstance(self.content, bytes):
+            return byte in self.content
+        return any(byte in block for block in self.blocks())
+
     def head(self) -> str:
         """The first LOOK characters, or fewer, without the byte order mark."""
-        block = b"".join(islice(self.blocks(), -(-LOOK // BLOCK)))[:LOOK]
+        if isinstance(self.content, bytes):
+            block = self.content[self.skip : self.skip + LOOK]
+        else:
+            block = b"".join(islice(self.blocks(), -(-LOOK // BLOCK)))[:LOOK]
         return block.decode("utf-8", "ignore")
 
     def close(self) -> None:
@@ -77,10 +87,11 @@ def open_text(path: Path, encoding: str | None = None, delimiter: str | None = N
 
     Raises SurveyError for a file that is no text, whose encoding or delimiter cannot be told, or that is empty.
     """
-    known = list(known)
-    found = encodings.detect(path, encoding, known)
+    known = tuple(known)
+    content = path.read_bytes() if path.stat().st_size <= HELD else path
+    found = encodings.detect(path, encoding, known, content)
     if found.codec in ("utf-8", "utf-8-sig"):
-        text = Text(path, path, found.name, "", skip=found.mark)
+        text = Text(path, content, found.name, "", skip=found.mark)
     else:
         content, unnamed = _kept(path, (part.encode() for part in encodings.decoded(path, found)))
         text = Text(path, content, found.name, "", unnamed=unnamed)
@@ -130,8 +141,8 @@ def _put(file: IO[bytes], part: bytes) -> None:
 
 def _line_ends(text: Text) -> None:
     """Find the line ends outside quotation marks; turn bare CR into LF."""
-    if not any(b"\r" in block for block in text.blocks()):
-        text.line_end = "LF" if any(b"\n" in block for block in text.blocks()) else "none"
+    if not text.has(b"\r"):
+        text.line_end = "LF" if text.has(b"\n") else "none"
         return
     crs = lfs = pairs = 0
     last = b""
@@ -197,7 +208,7 @@ def _without_cr(text: Text) -> Iterator[bytes]:
 # ---------------------------------------------------------------- delimiter and quotation mark
 
 
-def _quoting(text: Text, stated: str | None, known: list[str]) -> None:
+def _quoting(text: Text, stated: str | None, known: Iterable[str]) -> None:
     """Set delimiter and quotation mark. Raises SurveyError where several delimiters fit."""
     head = text.head()
     if line := re.match(r'"?sep=([^\r\n"])"?(?:\r\n|\r|\n)', head):  # what Excel reads and does not show
@@ -215,8 +226,10 @@ def _quoting(text: Text, stated: str | None, known: list[str]) -> None:
         head = head[: max(head.rfind("\n"), head.rfind("\r"), 0) + 1] or head
     choices = [mark for mark in choices if mark in head] or choices[:1]
     widths = {}
-    for quote in ('"', "'") if head.lstrip().startswith("'") else ('"',):
-        read = {mark: rows for mark in choices if (rows := _rows(head, mark, quote))}
+    quotes = ('"', "'") if head.lstrip().startswith("'") else ('"',)
+    count = 300 if len(choices) * len(quotes) > 1 else 1  # where there is no choice, the header alone is looked at
+    for quote in quotes:
+        read = {mark: rows for mark in choices if (rows := _rows(head, mark, quote, count))}
         if quote == "'":
             read = {mark: rows for mark, rows in read.items() if _in_marks(head, rows[0], mark)}
         widths |= {(mark, quote): [len(row) for row in rows] for mark, rows in read.items()}
@@ -250,14 +263,20 @@ def _quoting(text: Text, stated: str | None, known: list[str]) -> None:
     text.delimiter = next(iter(even))[0]
 
 
-def _rows(head: str, mark: str, quote: str) -> list[list[str]]:
-    """Rows with any text among the first 300 of ``head``."""
+def _lines(text: str, line: re.Pattern[str]) -> Iterator[str]:
+    """The lines of ``text``, each found when it is asked for: seldom are all of them."""
+    return (found[0] for found in line.finditer(text))
+
+
+def _rows(head: str, mark: str, quote: str, count: int = 300) -> list[list[str]]:
+    """Rows with any text among the first 300 of ``head``, not more than ``count`` of them."""
     rows: list[list[str]] = []
+    around = " \r\n" + "".join(NAMES)
     try:
-        for number, row in enumerate(csv.reader(io.StringIO(head, newline=""), delimiter=mark, quotechar=quote)):
-            if any(cell.strip(" \r\n" + "".join(NAMES)) for cell in row):
+        for number, row in enumerate(csv.reader(_lines(head, _LINE), delimiter=mark, quotechar=quote)):
+            if any(cell.strip(around) for cell in row):
                 rows.append(row)
-            if number >= 300:
+            if number >= 300 or len(rows) == count:
                 break
     except csv.Error:  # a cell of more than 128 KiB: a quotation mark that is not closed, most often
         pass
@@ -276,7 +295,7 @@ def _in_marks(head: str, row: list[str], mark: str) -> bool:
 def first_rows(text: Text, count: int) -> list[tuple[int, int, list[str]]]:
     """The first rows with any text: the rows before each, the lines of the file up to its end, its cells."""
     rows, before = [], text.head()
-    reader = csv.reader(io.StringIO(before, newline="\n"), delimiter=text.delimiter, quotechar=text.quote, strict=True)
+    reader = csv.reader(_lines(before, _LINE_LF), delimiter=text.delimiter, quotechar=text.quote, strict=True)
     try:
         for number, row in enumerate(reader):
             if any(cell.strip() for cell in row):
@@ -289,10 +308,11 @@ def first_rows(text: Text, count: int) -> list[tuple[int, int, list[str]]]:
     return rows
 
 
-def scan(text: Text, width: int, records: int, lines: int) -> Callable[[Types], pl.LazyFrame]:
+def scan(text: Text, width: int, records: int, lines: int, filled: bool) -> Callable[[Types], pl.LazyFrame]:
     """Rows after the first ``records`` rows and ``lines`` lines: ``line`` and ``0`` … as text, or as the types given.
 
-    Checks the whole file first, so that nothing makes it unreadable later. Raises SurveyError.
+    Checks the whole file first, so that nothing makes it unreadable later; ``filled`` says that such rows have been
+    seen. Raises SurveyError.
     """
     check(text, width)
     content = text.content
@@ -316,7 +336,8 @@ def scan(text: Text, width: int, records: int, lines: int) -> Callable[[Types], 
         )
 
     try:
-        rows({}).head(1).collect()
+        if not filled:
+            rows({}).head(1).collect()
     except pl.exceptions.NoDataError:
         return lambda types: pl.LazyFrame(
             schema={"line": pl.UInt32} | {str(k): pl.String for k in range(width)} | types

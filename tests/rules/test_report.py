@@ -42,7 +42,12 @@ def flipped(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bfi(tmp_path_factory):
-    return report(project(tmp_path_factory.mktemp("bfi")), "bfi")
+    """Made after a process that was killed left its private folder."""
+    root = project(tmp_path_factory.mktemp("bfi"))
+    left = root / "results" / "bfi" / ".report.killed.part"
+    left.mkdir(parents=True)
+    (left / "report.qmd").write_text("half a", encoding="utf-8")
+    return report(root, "bfi")
 
 
 def test_a_synthetic_report_says_so_in_its_names_and_on_its_first_page(flipped):
@@ -79,6 +84,11 @@ def test_numbers_carry_their_source(flipped):
     share = re.search(r'<span class="value" title="([^"]+describe/dimensions\.csv row \d+)"[^>]*>40%</span>', page)
     assert re.search(r"40\.\d%, 95% interval 36\.\d% to 44\.\d%; describe/dimensions\.csv row", html.unescape(share[1]))
     assert "These data agree with 89 of them, contradict 4, and cannot speak to 1" in text
+
+
+def test_nothing_but_the_report_stays_behind(bfi, flipped):
+    for folder, _, _ in (bfi, flipped):
+        assert not list(folder.parent.glob(".*")) and len(list(folder.iterdir())) == 3
 
 
 def test_the_colophon_says_what_made_the_report(flipped):

@@ -81,6 +81,21 @@ def test_even_odd_is_the_stepped_up_correlation_of_halves(survey):
     assert np.isnan(even_odd()[4:6]).all()
 
 
+def test_a_reversed_item_is_turned_by_its_own_response_scale(survey):
+    """Scales of one instrument share their ends; here they do not, so that the two ways of turning differ."""
+    instrument = survey.load().instrument
+    turned = instrument.items_of("d1")[3]
+    assert turned in instrument.reversed_ids
+    own = instrument.response.model_copy(update={"codes": [1, 2, 3]})
+    items = [i.model_copy(update={"response": "own"}) if i.id == turned else i for i in instrument.items]
+    mixed = instrument.model_copy(update={"items": items, "responses": {"own": own}})
+    x = np.full((2, 16), 2.0)
+    x[:, 3] = [1, N]
+    halves = careless.Halves.of(answers(x), mixed)
+    assert halves.total[1, 0].tolist() == [2 + 3, 2] and halves.count[1, 0].tolist() == [2, 1]
+    assert careless.Halves.of(answers(x), instrument).total[1, 0].tolist() == [2 + 5, 2]
+
+
 def test_mahalanobis_is_that_of_the_answered_items(survey):
     flags, kept = run(survey)
     items = survey.load().instrument.item_ids

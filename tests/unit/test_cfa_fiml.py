@@ -29,7 +29,7 @@ def test_estimates_errors_and_fit(data: str) -> None:
     assert fit_indices.bic(found) == pytest.approx(fit["bic"], rel=1e-10)
     nothing = cfa_fiml.independence(model.items, own)
     assert nothing.chi2 == pytest.approx(fit["baseline.chisq"], rel=1e-9) and nothing.df == fit["baseline.df"]
-    test, base = fit_indices.Test(found.chi2, found.df), fit_indices.Test(nothing.chi2, nothing.df)
+    test, base = fit_indices.ChiSquare(found.chi2, found.df), fit_indices.ChiSquare(nothing.chi2, nothing.df)
     indices = fit_indices.plain(test, base, found.n)
     for name, value in {"cfi": indices.cfi, "tli": indices.tli, "rmsea": indices.rmsea}.items():
         assert value == pytest.approx(fit[name], rel=1e-6), name
@@ -51,8 +51,8 @@ class TestRobust:
             np.sqrt(np.diag(robust.vcov)), lavaan(gold["params"], self.model, "se"), rtol=5e-4, atol=1e-5
         )
         nothing = cfa_fiml.independence(self.model.items, own)
-        base = fit_indices.Test(nothing.chi2, nothing.df, cfa_fiml.robust(nothing, own).scaling)
-        scaled = fit_indices.scaled(fit_indices.Test(found.chi2, found.df, robust.scaling), base, found.n)
+        base = fit_indices.ChiSquare(nothing.chi2, nothing.df, cfa_fiml.robust(nothing, own).scaling)
+        scaled = fit_indices.scaled(fit_indices.ChiSquare(found.chi2, found.df, robust.scaling), base, found.n)
         assert scaled.tli == pytest.approx(gold["fit"]["tli.scaled"], rel=1e-5)
         assert scaled.rmsea_high == pytest.approx(gold["fit"]["rmsea.ci.upper.scaled"], rel=1e-3)
 

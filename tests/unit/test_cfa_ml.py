@@ -45,7 +45,7 @@ class TestCorrelatedFactors:
         np.testing.assert_allclose(
             np.sqrt(np.diag(found.vcov)), lavaan(gold["params"], found.model, "se"), rtol=1e-4, atol=1e-6
         )
-        fit, test = gold["fit"], fit_indices.Test(found.chi2, found.df)
+        fit, test = gold["fit"], fit_indices.ChiSquare(found.chi2, found.df)
         assert found.chi2 == pytest.approx(fit["chisq"], rel=1e-8) and found.df == fit["df"]
         assert test.p == pytest.approx(fit["pvalue"], rel=1e-6, abs=1e-12)
         assert found.loglikelihood == pytest.approx(fit["logl"], rel=1e-10)
@@ -66,8 +66,8 @@ class TestCorrelatedFactors:
         assert robust.scaling == pytest.approx(fit["chisq.scaling.factor"], rel=1e-6)
         assert robust.chi2 == pytest.approx(fit["chisq.scaled"], rel=1e-6)
         nothing = cfa_ml.fit(build.baseline(found.model.items), found.samples)
-        base = fit_indices.Test(nothing.chi2, nothing.df, cfa_robust.by_row(nothing, [x]).scaling)
-        test = fit_indices.Test(found.chi2, found.df, robust.scaling)
+        base = fit_indices.ChiSquare(nothing.chi2, nothing.df, cfa_robust.by_row(nothing, [x]).scaling)
+        test = fit_indices.ChiSquare(found.chi2, found.df, robust.scaling)
         same_indices(fit_indices.scaled(test, base, found.n), fit, ".scaled")
         same_indices(fit_indices.robust(test, base, found.n), fit, ".robust")
 
@@ -113,7 +113,7 @@ def test_other_models(name: str, model: Model) -> None:
     np.testing.assert_allclose(found.x * signs, lavaan(gold["params"], model, "est"), rtol=1e-3, atol=3e-4)
     np.testing.assert_allclose(np.sqrt(np.diag(found.vcov)), lavaan(gold["params"], model, "se"), rtol=1e-3, atol=1e-5)
     same_indices(
-        fit_indices.plain(fit_indices.Test(found.chi2, found.df), fit_indices.baseline(found.samples), found.n),
+        fit_indices.plain(fit_indices.ChiSquare(found.chi2, found.df), fit_indices.baseline(found.samples), found.n),
         gold["fit"],
     )
 
@@ -173,8 +173,8 @@ class TestSchools:
         assert robust.scaling == pytest.approx(fit["chisq.scaling.factor"], rel=1e-6)
         assert robust.chi2 == pytest.approx(fit["chisq.scaled"], rel=1e-6)
         nothing = cfa_ml.fit(build.baseline(found.model.items, means=True), found.samples)
-        base = fit_indices.Test(nothing.chi2, nothing.df, cfa_robust.by_cluster(nothing, [clusters]).scaling)
-        test = fit_indices.Test(found.chi2, found.df, robust.scaling)
+        base = fit_indices.ChiSquare(nothing.chi2, nothing.df, cfa_robust.by_cluster(nothing, [clusters]).scaling)
+        test = fit_indices.ChiSquare(found.chi2, found.df, robust.scaling)
         same_indices(fit_indices.scaled(test, base, found.n), fit, ".scaled")
         same_indices(fit_indices.robust(test, base, found.n), fit, ".robust")
 
@@ -225,7 +225,7 @@ class TestGroups:
             np.sqrt(np.diag(found.vcov)), lavaan(gold["params"], model, "se"), rtol=1e-3, atol=1e-5
         )
         base = fit_indices.baseline(found.samples)
-        same_indices(fit_indices.plain(fit_indices.Test(found.chi2, found.df), base, found.n / 2), gold["fit"])
+        same_indices(fit_indices.plain(fit_indices.ChiSquare(found.chi2, found.df), base, found.n / 2), gold["fit"])
         assert fit_indices.srmr(found) == pytest.approx(gold["fit"]["srmr"], rel=1e-5)
 
     def test_all_pupils(self) -> None:
@@ -301,7 +301,7 @@ def test_a_factor_of_one_item_is_not_identified() -> None:
 def test_three_items_fit_exactly_and_no_index_says_that_they_fit() -> None:
     found = cfa_ml.fit(build.one_factor(["a", "b", "c"]), [Sample.of(normal(300, 3))])
     assert found.df == 0 and found.chi2 == pytest.approx(0, abs=1e-6)
-    test = fit_indices.Test(found.chi2, found.df)
+    test = fit_indices.ChiSquare(found.chi2, found.df)
     assert np.isnan(test.p)
     indices = fit_indices.plain(test, fit_indices.baseline(found.samples), found.n)
     assert np.isnan([indices.cfi, indices.tli, indices.rmsea, indices.rmsea_low, indices.p_close]).all()

@@ -10,6 +10,7 @@ from learning_survey import cfa_ml
 from learning_survey.cfa_ml import Sample
 from learning_survey.cfa_model import free
 from learning_survey.cfa_modification import candidates, modification
+from learning_survey.cfa_robust import Clusters
 
 SAMPLE = Sample.of(complete(rows("syn2k")))
 
@@ -66,3 +67,65 @@ def test_residuals_of_an_item_that_its_factor_explains_whole_have_no_correlation
     of_a = [k for k, cell in enumerate(found.cells) if "a" in (cell.row, cell.column)]
     assert len(of_a) == 3
     assert np.isnan(found.standardised[of_a]).all()
+
+
+# ---------------------------------------------------------------- by school
+
+
+def in_schools(rng, schools=50, size=40, icc=0.15):
+    """Six items of one factor; each has school effects of its own. Rows and their schools."""
+    school = np.repeat(np.arange(schools), size)
+    x = 0.7 * rng.standard_normal((len(school), 1)) + np.sqrt(0.51 - icc) * rng.standard_normal((len(school), 6))
+    return x + np.sqrt(icc) * rng.standard_normal((schools, 6))[school], school.astype(str)
+
+
+def indices(x, school):
+    clusters = Clusters.of(x, school)
+    return modification(cfa_ml.fit(build.one_factor([*"abcdef"]), [clusters.sample]), clusters=clusters)
+
+
+def rejected(samples):
+    """The share of zero residual covariances whose index is beyond the 95% point: as if independent, and by school."""
+    rng, found = np.random.default_rng(21), []
+    for _ in range(samples):
+        own = indices(*in_schools(rng))
+        found.append([own.index > 3.8415, own.clustered > 3.8415])
+    return np.mean(found, axis=(0, 2))
+
+
+def test_by_school_the_index_rejects_as_often_as_it_says() -> None:
+    alone, clustered = rejected(60)
+    assert alone > 0.12 and 0.02 < clustered < 0.09
+
+
+def test_schools_of_one_student_with_normal_answers_have_the_same_index() -> None:
+    x, _ = in_schools(np.random.default_rng(22), schools=4000, size=1)
+    own = indices(x, np.arange(4000).astype(str))
+    # Mean products of scores are what the information expects, with sampling error.
+    np.testing.assert_allclose(own.clustered, own.index, rtol=0.15, atol=1e-3)
+
+
+def test_it_is_the_score_test_of_the_wider_model() -> None:
+    """The same by hand: scores of the wider model by school, the free parameters' part taken out by least squares."""
+    x, school = in_schools(np.random.default_rng(23))
+    clusters = Clusters.of(x, school)
+    fit = cfa_ml.fit(build.one_factor([*"abcdef"]), [clusters.sample])
+    found = modification(fit, clusters=clusters)
+    k = [c.name for c in found.cells].index("d~~b")
+    wider = fit.model.with_cells(found.cells[k])
+    at = np.append(fit.x, 0.0)
+    _, _, information = cfa_ml.objective(wider, fit.samples, at)
+    by_school = []
+    for name in np.unique(school):
+        part = x[school == name] - clusters.sample.mean
+        own = Sample(len(part), np.zeros(6), part.T @ part / len(part))
+        by_school.append(-len(part) * cfa_ml.objective(wider, [own], at)[1])
+    scores = np.array(by_school)
+    moved = scores[:, -1] - scores[:, :-1] @ np.linalg.solve(information[:-1, :-1], information[:-1, -1])
+    expected = moved.sum() ** 2 / (50 / 49 * (moved**2).sum())
+    assert found.clustered[k] == pytest.approx(expected, rel=1e-8)
+
+
+def test_without_schools_there_is_none() -> None:
+    fit = cfa_ml.fit(build.correlated(SYN2K), [SAMPLE])
+    assert np.isnan(modification(fit).clustered).all()

@@ -5,7 +5,7 @@ import pytest
 from golden_values import answers, golden
 from ordinal_samples import by_gender, complete, items_of, sample_of, scales_of
 
-from learning_survey import cfa_builders, cfa_wls
+from learning_survey import cfa_builders, cfa_wls, cfa_wls_moments
 from learning_survey.cfa_ordinal import LEVELS, invariant, ordinal
 from learning_survey.cfa_standardised import standardised
 from learning_survey.errors import SurveyError
@@ -130,8 +130,8 @@ def test_derivatives_are_those_of_the_implied_moments(parameterization):
     x = cfa_wls.fit(model, samples).x + rng.normal(size=len(model.parameters)) * 0.05
     step = 1e-6
     for k in range(len(x)):
-        ends = [cfa_wls.implied(model, samples, x + s * step * np.eye(len(x))[k]) for s in (1, -1)]
-        for at, high, low in zip(cfa_wls.implied(model, samples, x), *ends, strict=True):
+        ends = [cfa_wls_moments.implied(model, samples, x + s * step * np.eye(len(x))[k]) for s in (1, -1)]
+        for at, high, low in zip(cfa_wls_moments.implied(model, samples, x), *ends, strict=True):
             close(at.by_all(len(x))[:, k], (high.values - low.values) / (2 * step), 1e-8)
 
 
@@ -184,9 +184,9 @@ def in_schools(x, school):
     keys = np.column_stack([school, np.repeat("", len(x)), np.repeat("", len(x))]).astype(str)
     tables = TwoWay.of(choices(x, CODES), ITEMS, CODES, keys)
     estimates = polychoric(tables.pooled())
-    sample = cfa_wls.sample(estimates, choices(x, CODES))
+    sample = cfa_wls_moments.sample(estimates, choices(x, CODES))
     fit = cfa_wls.fit(ordinal(cfa_builders.one_factor(ITEMS, std=True), sample.points(ITEMS)), [sample])
-    return fit, cfa_wls.tested(fit, [sample.clustered(estimates, tables.by("cluster")[1])])
+    return fit, cfa_wls.tested(fit, [sample.clustered(estimates, *tables.by("cluster"))])
 
 
 def test_errors_and_the_chi_square_know_the_schools():
@@ -226,9 +226,9 @@ def test_more_moments_than_schools_leave_the_test_its_spread():
         keys = np.column_stack([school, np.repeat("", 1600), np.repeat("", 1600)]).astype(str)
         tables = TwoWay.of(choices(x, codes), items, codes, keys)
         estimates = polychoric(tables.pooled())
-        sample = cfa_wls.sample(estimates, choices(x, codes))
+        sample = cfa_wls_moments.sample(estimates, choices(x, codes))
         fit = cfa_wls.fit(ordinal(model, sample.points(items)), [sample])
-        clustered = sample.clustered(estimates, tables.by("cluster")[1])
+        clustered = sample.clustered(estimates, *tables.by("cluster"))
         fit = cfa_wls.tested(fit, [clustered])
         statistic.append(fit.scaled)
     np.testing.assert_allclose(np.mean(statistic), fit.df, rtol=0.06)

@@ -54,6 +54,7 @@ def test_every_model_has_a_row_per_estimator(fit):
 
 def test_the_model_behind_the_answers_fits_and_others_do_not(fit):
     right = fit.loc["correlated"]
+    assert (right.status == "proper").all()
     assert (right.cfi > 0.98).all() and (right.rmsea < 0.03).all() and (right.srmr < 0.05).all()
     assert (right.note == "").all() and right.admissible.all()
     for wrong in ("one_factor", "bifactor"):
@@ -166,9 +167,21 @@ def test_an_item_that_everyone_answers_alike_is_named(tmp_path):
     survey = survey_of(tmp_path, schools=5)
     rows = pl.read_parquet(survey.processed / "scores.parquet").with_columns(pl.lit(3.0).alias("d2_2"))
     rows.write_parquet(survey.processed / "scores.parquet")
-    fit = found_in(survey)["fit"]
-    assert fit.note.str.contains("everyone gave the same answer to: d2_2").all() and fit.chi_square.isna().all()
-    assert set(fit.estimator) == {"ml", "mlr", "mlr_clustered", "wlsmv"}
+    fit = found_in(survey)["fit"].set_index("estimator")
+    assert fit.drop("fiml").note.str.contains("everyone gave the same answer to: d2_2").all()
+    assert (fit.loc["fiml"].note == "an item without variance, or two that hardly anyone answered both").all()
+    assert set(fit.index) == {"ml", "mlr", "mlr_clustered", "fiml", "wlsmv"} and fit.chi_square.isna().all()
+
+
+def test_items_that_nobody_was_asked_together_leave_full_information_without_a_model_and_say_so(tmp_path):
+    survey = survey_of(tmp_path, schools=6, missing=0.0)
+    rows = pl.read_parquet(survey.processed / "scores.parquet").with_row_index("row")
+    halves = [pl.when(pl.col("row") % 2 == k).then(f"d1_{k + 1}").alias(f"d1_{k + 1}") for k in (0, 1)]
+    rows.with_columns(halves).drop("row").write_parquet(survey.processed / "scores.parquet")
+    found = found_in(survey)
+    own = found["fit"].query("estimator == 'fiml'")
+    assert (own.status == "not estimated").all() and own.note.str.contains("hardly anyone answered both").all()
+    assert found["loadings"].empty and "fiml_clustered" not in set(found["fit"].estimator)
 
 
 def test_ten_students_are_too_few(tmp_path):
@@ -176,6 +189,29 @@ def test_ten_students_are_too_few(tmp_path):
     fit = found_in(survey)["fit"]
     assert fit.note.str.contains("complete respondents for 16 items").all() and fit.n.isna().all()
     assert not fit.converged.any()
+
+
+def test_answers_missing_by_plan_have_full_information_alone(tmp_path):
+    """Everyone is asked two thirds of the items, so that nobody answered all: the loadings planted are found."""
+    survey = survey_of(tmp_path, schools=20, per_school=100, missing=0.0)
+    ids = survey.load().instrument.item_ids
+    rows = pl.read_parquet(survey.processed / "scores.parquet").with_row_index("row")
+    asked = [pl.when((pl.col("row") + k) % 3 != 0).then(i).alias(i) for k, i in enumerate(ids)]
+    rows.with_columns(asked).drop("row").write_parquet(survey.processed / "scores.parquet")
+    found = found_in(survey)
+    fit = found["fit"].set_index(["model", "estimator"]).loc["correlated"]
+    full, others = fit.loc[["fiml", "fiml_clustered"]], fit.drop(["fiml", "fiml_clustered"])
+    assert (full.n == 2000).all() and (full.status == "proper").all() and (full.cfi_robust > 0.98).all()
+    assert (others.status == "not estimated").all() and others.chi_square.isna().all()
+    assert (others.note == "fewer than 10 students answered every item").all()
+    own = found["loadings"].query("model == 'correlated'")
+    assert own.loading.isna().all() and own.loading_wlsmv.isna().all()
+    assert (np.abs(own.loading_fiml - 0.77) < 4 * own.se_fiml).all()  # .8, less what five points lose
+    between = found["factor_correlations"].query("model == 'correlated'")
+    assert between.correlation.isna().all() and (between.correlation_fiml - between.htmt).abs().max() < 0.08
+    assert found["factors"].omega.notna().all() and found["modification"].empty
+    for name, frame in found.items():
+        tables.write(frame, f"confirmatory.{name}", tmp_path / "out", survey.load())
 
 
 def test_fewer_students_than_the_smallest_group_lose_all_numbers(tmp_path):

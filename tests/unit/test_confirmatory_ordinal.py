@@ -5,7 +5,7 @@ import pytest
 from processed import process
 from surveys import make_survey
 
-from learning_survey import cfa_builders, cfa_wls, confirmatory
+from learning_survey import cfa_builders, cfa_wls, cfa_wls_moments, confirmatory, confirmatory_models
 from learning_survey.cfa_ordinal import ordinal
 from learning_survey.confirmatory_ordinal import Fitted, Samples
 from learning_survey.polychoric_estimates import polychoric
@@ -44,11 +44,11 @@ def test_the_model_behind_the_answers_fits_with_the_loadings_behind_them(found):
 def test_numbers_are_those_of_the_estimator_itself(found, survey):
     study = survey.load()
     instrument = study.instrument
-    sample = confirmatory.Sample.read(study, survey.processed)
+    sample = confirmatory_models.Sample.read(study, survey.processed)
     x = choices(sample.whole.astype(float), [instrument.response.codes] * 12)
     keys = np.repeat([["", "", ""]], len(x), axis=0)
     tables = TwoWay.of(x, instrument.item_ids, [instrument.response.codes] * 12, keys)
-    moments = cfa_wls.sample(polychoric(tables.pooled()), x)
+    moments = cfa_wls_moments.sample(polychoric(tables.pooled()), x)
     model = cfa_builders.one_factor(instrument.item_ids, std=True)
     fit = cfa_wls.fit(ordinal(model, moments.points(instrument.item_ids)), [moments])
     row = found["fit"].set_index(["model", "estimator"]).loc[("one_factor", "wlsmv")]
@@ -64,8 +64,8 @@ def test_errors_by_school_are_in_the_loadings_and_units_are_schools(found, surve
     assert units["wlsmv"] == found["fit"].n.max()
     assert units["wlsmv_clustered"] == 30
     study = survey.load()
-    sample = confirmatory.Sample.read(study, survey.processed)
-    make = confirmatory.models(study)["correlated"]
+    sample = confirmatory_models.Sample.read(study, survey.processed)
+    make = confirmatory_models.models(study)["correlated"]
     alone = Fitted.of(make, Samples.of(study, sample.whole, None))
     assert list(alone.fits) == ["wlsmv"]
     own = found["loadings"].query("model == 'correlated'")
@@ -77,10 +77,10 @@ def test_errors_by_school_are_in_the_loadings_and_units_are_schools(found, surve
 
 def test_the_same_answers_to_two_items_leave_notes_and_no_numbers(survey):
     study = survey.load()
-    whole = confirmatory.Sample.read(study, survey.processed).whole.copy()
+    whole = confirmatory_models.Sample.read(study, survey.processed).whole.copy()
     whole[:, 3] = whole[:, 0]
     samples = Samples.of(study, whole, None)
-    fitted = Fitted.of(confirmatory.models(study)["correlated"], samples)
+    fitted = Fitted.of(confirmatory_models.models(study)["correlated"], samples)
     (row,) = fitted.rows({}, {})
     assert "d1_1 and d1_4 are perfectly associated" in row["note"]
     assert not (row["converged"] or "chi_square" in row or fitted.values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import subprocess
 import sys
 
 import yaml
@@ -46,3 +47,14 @@ def test_the_lock_names_no_index_and_hashes_everything():
         text = (ROOT / file).read_text()
         assert "://" not in text
         assert text.count("--hash=sha256:") >= len(re.findall(r"^[a-z0-9][\w.-]*==", text, re.M))
+
+
+def test_an_environment_that_is_a_link_is_refused_and_what_it_leads_to_stays(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "ready").touch()
+    (tmp_path / ".venv").symlink_to("theirs")
+    command = ["bash", str(ROOT / "workflow" / "setup.sh")]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "PYTHON": sys.executable}, text=True,
+                          capture_output=True, check=False)  # fmt: skip
+    assert done.returncode == 2 and ".venv is a link to theirs" in done.stderr and "touch .venv/ready" in done.stderr
+    assert (tmp_path / "theirs" / "ready").is_file()

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learning_survey.fit_indices import Test as ChiSquare
-from learning_survey.fit_indices import plain, rmsea_interval, robust, scaled
+from learning_survey.fit_indices import ChiSquare, plain, rmsea_interval, robust, scaled
 
 BASE = ChiSquare(5000.0, 300)
 
@@ -35,9 +34,15 @@ def test_a_large_chi_square_has_an_interval() -> None:
     assert low < value < high and high - low < 2e-3 * value
 
 
+def test_plain_indices_need_no_scaling_factor() -> None:
+    assert plain(ChiSquare(10.0, 5, np.nan), ChiSquare(BASE.chi2, BASE.df, np.nan), 100) == plain(
+        ChiSquare(10.0, 5), BASE, 100
+    )
+
+
 @pytest.mark.parametrize("test", [ChiSquare(0.0, 0), ChiSquare(10.0, 5, np.nan), ChiSquare(np.nan, 5)])
 def test_nothing_is_said_of_what_was_not_tested(test: ChiSquare) -> None:
-    for indices in (plain, scaled, robust):
+    for indices in (scaled, robust) if test.chi2 == 10 else (plain, scaled, robust):
         found = indices(test, BASE, 100)
         assert np.isnan([found.cfi, found.tli, found.rmsea, found.rmsea_low, found.rmsea_high, found.p_close]).all()
 

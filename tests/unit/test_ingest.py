@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from surveys import make_survey
 
+from learning_survey import ingest as ingest_module
 from learning_survey.errors import SurveyError
 from learning_survey.ingest import FIELDS, ingest
 from learning_survey.people import AGES
@@ -251,3 +252,44 @@ def test_the_first_of_several_bad_files_is_named_and_the_texts_of_one_file_are_n
     edit(survey.exports[0], misspell("Possibly", 0))
     error = refused(survey, "unknown label 'Possibly', 1 time in 'd1_1', first in line 2")
     assert "responses_1.csv" in error.where and "Perhaps" not in error.message
+
+
+def test_files_read_together_come_out_as_they_do_alone_whatever_stands_between_them(tmp_path, monkeypatch):
+    survey = make_survey(tmp_path, schools=6, per_school=8, dimensions=2, missing=0.2, files=6)
+    workbook, turned, blank = survey.exports[1], survey.exports[2], survey.exports[3]
+    pl.read_csv(workbook, infer_schema=False).write_excel(workbook.with_suffix(".xlsx"))
+    workbook.unlink()
+    edit(turned, lambda frame: frame.select(c for c in reversed(frame.columns) if c != "gender"))
+    header, _, rest = blank.read_text().partition("\n")
+    empty = "," * header.count(",")
+    blank.write_text(f"{header}\n{empty}\n\n{rest}".replace(",", ";"), encoding="utf-8-sig")
+    survey.change(
+        exports={
+            "files": ["responses_*.csv", "responses_*.xlsx"],
+            "optional": ["gender", "status"],
+            "constants": {"responses_5.csv": {"status": " as stated "}},
+        },
+    )
+    whole = ingested(survey)
+    items = survey.load().instrument.item_ids
+    assert whole.select(items).equals(survey.truth.select(items))
+    assert whole.filter(file="responses_4.csv")["line"].to_list() == [*range(4, 12)]
+    assert whole.filter(file="responses_3.csv")["gender"].null_count() == 8
+    assert whole.filter(status=" as stated ")["file"].to_list() == ["responses_5.csv"] * 8
+    assert whole["status"].count() == 8
+    written = (survey.tables / "ingest" / "files.csv").read_bytes()
+    monkeypatch.setattr(ingest_module, "TOGETHER", 1)
+    assert ingested(survey).equals(whole)
+    assert (survey.tables / "ingest" / "files.csv").read_bytes() == written
+
+
+def test_the_first_file_in_order_is_named_whichever_way_it_fails(survey):
+    lines = survey.exports[1].read_text().splitlines()
+    survey.exports[1].write_text("\n".join([*lines, "short,row"]))
+    assert "responses_2.csv, line 14" in refused(survey, "has 2 cells under").where
+    edit(
+        survey.exports[0], lambda f: f.with_columns(gender=pl.format("pupil{}@school.example", pl.int_range(pl.len())))
+    )
+    assert "responses_1.csv" in refused(survey, "columns.gender names holds a direct identifier").where
+    edit(survey.exports[0], lambda f: f.with_columns(d1_1=pl.lit("Perhaps")))
+    assert "responses_1.csv" in refused(survey, "unknown label 'Perhaps', 12 times").where

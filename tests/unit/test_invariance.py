@@ -7,7 +7,7 @@ import pytest
 from processed import write_processed
 from surveys import make_survey
 
-from learning_survey import fit_indices, invariance, invariance_items, invariance_null, tables
+from learning_survey import fit_indices, invariance, invariance_items, invariance_null, invariance_ordinal, tables
 from learning_survey.cfa_robust import Clusters
 from learning_survey.errors import SurveyError
 from learning_survey.invariance_levels import LEVELS, fitted
@@ -115,10 +115,10 @@ def test_the_null_has_the_mean_of_its_chi_square(same):
 
 def test_the_null_of_changes_is_that_of_fit_indices(same):
     drawn = {"configural": np.array([90.0, 120.0]), "metric": np.array([100.0, 260.0])}
-    base, df = fit_indices.Test(5000.0, 132), {"configural": 102, "metric": 111}
+    base, df = fit_indices.ChiSquare(5000.0, 132), {"configural": 102, "metric": 111}
     change = invariance_null.changes(drawn, df, base, 900.0)["metric"]
     for k in range(2):
-        a, b = (fit_indices.plain(fit_indices.Test(drawn[v][k], df[v]), base, 900.0) for v in drawn)
+        a, b = (fit_indices.plain(fit_indices.ChiSquare(drawn[v][k], df[v]), base, 900.0) for v in drawn)
         assert change.cfi[k] == pytest.approx(a.cfi - b.cfi) and change.rmsea[k] == pytest.approx(b.rmsea - a.rmsea)
 
 
@@ -150,6 +150,10 @@ def test_a_planted_difference_is_named_in_the_verdict(tmp_path):
     assert verdict.outcome == "fails" or item.wording in verdict.why
     partial = found["fit"].set_index(["items_as", "level"]).loc[("continuous", "partial")]
     assert partial.cfi > found["fit"].set_index(["items_as", "level"]).loc[("continuous", "scalar")].cfi
+    assert rows.status_ordinal[item.id] == "freed" and (rows.status_ordinal == "freed").sum() == 1
+    own = found["fit"].query("items_as == 'ordinal'").set_index("level")
+    assert own.df["scalar"] - own.df["partial"] == 4 and own.cfi["partial"] > own.cfi["scalar"]
+    assert own.difference_p["scalar"] < 1e-6 < own.difference_p["partial"]
     latent = found["latent_means"].set_index("dimension")
     # The factor means are the planted ones; the observed difference of the second dimension is not.
     assert list(latent.latent) == pytest.approx([0.3, 0.0, -0.2], abs=0.12)
@@ -182,9 +186,9 @@ def test_an_item_that_is_constant_in_a_group_is_named(tmp_path):
 
 
 def test_scales_of_two_items_are_tested_but_none_of_them_is_freed():
-    assert not invariance._may_be_freed("a1", [], {"a": ["a1", "a2"]})
-    assert invariance._may_be_freed("a1", [], {"a": ["a1", "a2", "a3"]})
-    assert not invariance._may_be_freed("a1", ["a2"], {"a": ["a1", "a2", "a3"]})
+    assert not invariance_items.may_be_freed("a1", [], {"a": ["a1", "a2"]})
+    assert invariance_items.may_be_freed("a1", [], {"a": ["a1", "a2", "a3"]})
+    assert not invariance_items.may_be_freed("a1", ["a2"], {"a": ["a1", "a2", "a3"]})
 
 
 def test_categories_that_a_group_does_not_use_are_joined_everywhere():
@@ -192,7 +196,7 @@ def test_categories_that_a_group_does_not_use_are_joined_everywhere():
         "one": np.array([[0, 0], [1, 1], [2, 2], [3, 1], [-1, 0]], np.int8),
         "two": np.array([[1, 0], [3, 2], [1, 2], [3, 0]], np.int8),
     }
-    assert invariance.joined(choices) == [2, 2]
+    assert invariance_ordinal.joined(choices) == [2, 2]
     assert choices["one"][:, 0].tolist() == [0, 0, 0, 1, -1] and choices["two"][:, 0].tolist() == [0, 1, 0, 1]
     assert choices["one"][:, 1].tolist() == [0, 0, 1, 0, 0] and choices["two"][:, 1].tolist() == [0, 1, 1, 0]
 
@@ -201,7 +205,7 @@ def test_ordinal_items_that_cannot_be_modelled_leave_the_verdict_as_it_is(tmp_pa
     def refused(*_):
         raise SurveyError("two items are perfectly associated", where="ordinal factor model")
 
-    monkeypatch.setattr(invariance, "ordinal", refused)
+    monkeypatch.setattr(invariance_ordinal.Prepared, "of", refused)
     made, study = survey_of(tmp_path, *answers(5, groups=("KS2", "KS3")))
     found = invariance.tables(study, made.processed)
     assert list(found["verdicts"].grouping) == ["group", "gender"] and outcome(found).outcome == "holds"

@@ -11,7 +11,7 @@ from learning_survey import cfa_builders, cfa_hessian, cfa_ml, fit_indices
 from learning_survey.cfa_ml import Sample
 from learning_survey.cfa_model import cell_gradient, derivatives
 from learning_survey.cfa_robust import Clusters, by_row
-from learning_survey.fit_indices import Test
+from learning_survey.fit_indices import ChiSquare
 from learning_survey.invariance_levels import LEVELS, Fitted, carried, difference, fitted, model
 
 GOLDEN = golden("bfi_invariance_gender")
@@ -42,7 +42,7 @@ def fits(groups):
 @pytest.mark.parametrize("level", LEVELS)
 def test_fit_is_lavaans(fits, level):
     fit, known = fits[level].fit, GOLDEN["ML"]["fits"][level]
-    ix = fit_indices.plain(Test(fit.chi2, fit.df), fit_indices.baseline(fit.samples), fit.n / 2)
+    ix = fit_indices.plain(ChiSquare(fit.chi2, fit.df), fit_indices.baseline(fit.samples), fit.n / 2)
     ours = {
         "chi2": fit.chi2,
         "cfi": ix.cfi,

@@ -45,7 +45,7 @@ def placed(survey, header, questions=None):
     headers = [*header, *rest]
     rows = pl.LazyFrame({"line": [2], **{str(k): ["x"] for k in range(len(headers))}})
     texts = [*(questions or [""] * len(header)), *[""] * len(rest)]
-    return columns_of(Sheet(survey.exports[0], headers, rows, texts), survey.load())
+    return columns_of(Sheet(survey.exports[0], headers, lambda _: rows, texts), survey.load())
 
 
 # ---------------------------------------------------------------- how a column is named

@@ -44,10 +44,15 @@ def case(
     responses: Mapping[str, Any] | None = None,
     scale_of: Mapping[str, str] | None = None,
     labels: Mapping[int, list[str]] = AGREE,
+    dimensions: Sequence[str] | None = None,
+    turned: Sequence[str] = (),
     **study: Any,
 ) -> None:
-    """A study of ``items`` in one dimension, two to a dimension where there are four, and what is expected of it."""
-    dimensions = ["like", "safe"] if len(items) == 4 else ["like"]
+    """A study of ``items`` and what is expected of it; ``turned`` are reversed.
+
+    Without ``dimensions``, which have equally many items each, they are in one, or where there are four in two.
+    """
+    dimensions = dimensions or (["like", "safe"] if len(items) == 4 else ["like"])
     codes = list(labels)
     instrument = {
         "id": name,
@@ -64,7 +69,7 @@ def case(
             {
                 "id": item,
                 "dimension": dimensions[k * len(dimensions) // len(items)],
-                "reversed": False,
+                "reversed": item in turned,
                 "wording": f"Statement {k + 1}.",
                 **({"response": scale_of[item]} if scale_of and item in scale_of else {}),
             }
@@ -311,6 +316,64 @@ def careless() -> None:
     )
 
 
+def inconsistent() -> None:
+    """Three dimensions of an item in each half; the last item is reversed and has labels of its own.
+
+    Of the halves that vary, r2's agree (3, 1, 2 and 3, 1, 2), r3's contradict each other (3, 1, 2 and 1, 3, 2), and
+    r4's agree in part: 3, 1, 2 and 3, 2, 1 have a correlation of 1/2, stepped up 2/3.
+    """
+    items = [f"q{k}" for k in range(1, 7)]
+    rows = [
+        ["r1", A, A, A, A, A, "Never"],
+        ["r2", A, A, D, D, M, "Sometimes"],
+        ["r3", A, D, D, A, M, "Sometimes"],
+        ["r4", A, A, D, M, M, "Always"],
+    ]
+    shared: dict[str, Any] = {
+        "items": items,
+        "dimensions": ["like", "safe", "fair"],
+        "responses": {"often": {"codes": [1, 2, 3], "labels": {1: ["Never"], 2: ["Sometimes"], 3: ["Always"]}}},
+        "scale_of": {"q6": "often"},
+        "turned": ["q6"],
+    }
+    gone = [[4, "items", "consistency -1.0", "careless_even_odd", "drop_row"]]
+    for action, lines, ledger in (("flag", (2, 3, 4, 5), []), ("drop", (2, 3, 5), gone)):
+        case(
+            f"even_odd_{'dropped' if action == 'drop' else 'flagged'}",
+            {"answers.csv": [["id", *items], *rows]},
+            {
+                "flags": {"even_odd": [4]},
+                "clean": {"columns": [], "rows": [["answers.csv", line] for line in lines]},
+                "ledger": ledger,
+            },
+            clean={**DROP_NOTHING, "careless": {"even_odd": {"threshold": 0.5, "action": action}}},
+            **shared,
+        )
+
+
+def far_away() -> None:
+    """Six respondents agree twice, six disagree twice, and two contradict themselves.
+
+    All deviate by 1 from the mean, 2, so that the covariances are 14/13 and 10/13. The squared distance is then
+    13 · 48/96 = 6.5 for the two, whose p on 2 degrees of freedom is exp(-3.25) = 0.04, and 13/12 for others, p 0.58.
+    """
+    answers = [[A, A], [D, D]] * 3 + [[A, D]] + [[A, A], [D, D]] * 3 + [[D, A]]
+    rows = [[f"r{k}", *own] for k, own in enumerate(answers)]
+    gone = [[line, "items", "squared distance 6.5", "careless_mahalanobis", "drop_row"] for line in (8, 15)]
+    for action, dropped, ledger in (("flag", (), []), ("drop", (8, 15), gone)):
+        case(
+            f"mahalanobis_{'dropped' if action == 'drop' else 'flagged'}",
+            {"answers.csv": [["id", *ITEMS[:2]], *rows]},
+            {
+                "flags": {"mahalanobis": [8, 15]},
+                "clean": {"columns": [], "rows": [["answers.csv", k] for k in range(2, 16) if k not in dropped]},
+                "ledger": ledger,
+            },
+            items=ITEMS[:2],
+            clean={**DROP_NOTHING, "careless": {"mahalanobis": {"threshold": 0.05, "action": action}}},
+        )
+
+
 def gender() -> None:
     words = ["Girl", "  FEMALE ", "boy!", "Non binary", "non-binary", "prefer not to say", "attack helicopter", ""]
     ids = ["girls", "girls", "boys", "other", "other", None, None, None]
@@ -397,6 +460,8 @@ def main(folder: Path) -> None:
         consent_and_previews,
         repeated,
         careless,
+        inconsistent,
+        far_away,
         gender,
         key_stages,
     ):
