@@ -44,7 +44,11 @@ def dated(schools: pl.DataFrame, study: Loaded) -> pl.DataFrame:
 
 
 def frameworks(rated: pl.DataFrame, study: Loaded) -> pd.DataFrame:
-    """Table ``inspection.frameworks`` from ``dated``: every framework of the plan in order, then ratings undated."""
+    """Table ``inspection.frameworks`` from ``dated``: every framework of the plan in order, then ratings undated.
+
+    The median age is rounded to a tenth of a year, and not of fewer than ``min_group`` schools: the day of an
+    inspection would name a school.
+    """
     import pandas as pd
 
     plan = study.inspection
@@ -53,6 +57,7 @@ def frameworks(rated: pl.DataFrame, study: Loaded) -> pd.DataFrame:
     for name, label, start, overall in [*known, (UNDATED, "Date not known", None, True)]:
         own = rated.filter(pl.col("framework") == name)
         used, years = own.filter("used"), own["years"].drop_nulls()
+        ages = used["years"].drop_nulls()
         rows.append(
             {
                 "framework": name,
@@ -63,7 +68,7 @@ def frameworks(rated: pl.DataFrame, study: Loaded) -> pd.DataFrame:
                 "n_used": used.height,
                 "n_left_out": own.height - used.height,
                 "n_after_survey": int((years < 0).sum()) if study.survey_date and name != UNDATED else NAN,
-                "median_years": float(np.median(used["years"].drop_nulls())) if used["years"].count() else NAN,
+                "median_years": round(float(np.median(ages)), 1) if ages.len() >= study.min_group else NAN,
             }
         )
     return pd.DataFrame(rows)

@@ -187,7 +187,9 @@ COMPARISONS: dict[str, Table] = {
             "n_used": Column("count", "schools whose rating is compared"),
             "n_left_out": Column("count", "schools whose rating is not"),
             "n_after_survey": Column("count", "schools rated after the survey"),
-            "median_years": Column("statistic", "median of years from the rating to the survey, of ratings compared"),
+            "median_years": Column(
+                "statistic", "median years from the rating to the survey, of ratings compared; to .1"
+            ),
         },
     ),
     "inspection.effects": Table(

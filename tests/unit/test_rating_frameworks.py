@@ -27,9 +27,9 @@ def schools():
     return pl.DataFrame(columns).with_columns(pl.Series("rating_date", dates, dtype=pl.Date))
 
 
-def study(**keys):
+def study(least=2, **keys):
     plan = {"ratings": ["Outstanding", "Good"], "higher": "Good", "lower": "Outstanding"} | keys
-    return make_study(make_instrument(), survey_date=date(2021, 6, 15), inspection=plan)
+    return make_study(make_instrument(), survey_date=date(2021, 6, 15), inspection=plan, min_group=least)
 
 
 def test_ratings_under_a_framework_without_an_overall_grade_are_left_out():
@@ -49,7 +49,9 @@ def test_ratings_after_the_survey_are_counted_and_left_out_where_the_study_says_
     )
     assert kept.loc["four_grades", ["n_schools", "n_used", "n_left_out", "n_after_survey"]].tolist() == [4, 3, 1, 1]
     assert left.loc["four_grades", ["n_used", "n_left_out", "n_after_survey"]].tolist() == [2, 2, 1]
-    assert left.loc["four_grades", "median_years"] == pytest.approx(6, abs=0.01)
+    assert left.loc["four_grades", "median_years"] == 6.0
+    few = study(3, after_survey="exclude")
+    assert frameworks(dated(schools(), few), few)["median_years"].isna().all(), "two days would name two schools"
     assert kept.loc["no_overall", ["n_schools", "n_used", "overall"]].tolist() == [1, 0, False]
     assert kept.loc["undated", ["n_schools", "n_used"]].tolist() == [1, 1]
     assert kept.loc["report_card", "start"] == "2025-11-10"
