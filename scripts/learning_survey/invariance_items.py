@@ -114,8 +114,8 @@ def tests(
             loading, intercept = by_name[f"{factor}=~{item}"], by_name[f"{item}~1"]
             at = np.array(loading + intercept)
             s, A, B = cells.gradient[at], rest[np.ix_(at, at)], summed[np.ix_(at, at)]
-            chi2 = _quadratic(s, B) if count > len(at) else np.nan
-            change = _solve(A, s)
+            chi2 = quadratic(s, B) if count > len(at) else np.nan
+            change = solve(A, s)
             d = [
                 dmacs(change[len(loading) + g], change[g], *means[factor][g + 1], spread[g, j])
                 for g in range(len(loading))
@@ -171,11 +171,12 @@ def _spread(groups: Mapping[str, Clusters]) -> Array:
     return np.sqrt([(squares[0] + q) / (first.n + s.n - 2) for q, s in zip(squares[1:], samples[1:], strict=True)])
 
 
-def _quadratic(s: Array, B: Array) -> float:
-    return float(s @ _solve(B, s))
+def quadratic(s: Array, B: Array) -> float:
+    """The form s' B^-1 s, NaN where B is singular."""
+    return float(s @ solve(B, s))
 
 
-def _solve(A: Array, s: Array) -> Array:
+def solve(A: Array, s: Array) -> Array:
     """A^-1 s, NaN where A is singular."""
     scale = np.sqrt(np.maximum(np.diag(A), 1e-300))
     unit = A / np.outer(scale, scale)

@@ -28,7 +28,7 @@ from learning_survey import cfa_builders, cfa_ml, cfa_ordinal, cfa_wls, cfa_wls_
 from learning_survey.cfa_model import Model, free
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import ChiSquare
-from learning_survey.invariance_items import ItemTest, may_be_freed
+from learning_survey.invariance_items import ItemTest, may_be_freed, quadratic, solve
 from learning_survey.polychoric_estimates import polychoric
 from learning_survey.students import Students
 from learning_survey.uncertainty import holm
@@ -188,8 +188,8 @@ def tests(prepared: Prepared, fit: cfa_wls.Fit, skip: Collection[str] = ()) -> l
             names += [f"{item}|t{k + 1}" for k in range(2, points)]
             own = np.array([place[f"{name} ({g})"] for g in others for name in names])
             few = Y is not None and len(Y) <= len(own)
-            chi2 = np.nan if few else fit.n * _quadratic(s[own], B[np.ix_(own, own)])
-            change = _solve(A[np.ix_(own, own)], s[own])
+            chi2 = np.nan if few else fit.n * quadratic(s[own], B[np.ix_(own, own)])
+            change = solve(A[np.ix_(own, own)], s[own])
             moved = at - select @ (taken[:, own] @ change)  # the model's parameters give way to the change
             moved[own] += change
             p = float(chdtrc(len(own), chi2)) if np.isfinite(chi2) else np.nan
@@ -315,16 +315,3 @@ def _gradient(model: Model, samples: Sequence[cfa_wls_moments.Sample], x: Array)
 def _variances(x: two_way.Choices) -> Array:
     """Variances (p,) of the answers to each item."""
     return np.nanvar(np.where(x < 0, np.nan, x.astype(float)), axis=0)
-
-
-def _quadratic(s: Array, B: Array) -> float:
-    return float(s @ _solve(B, s))
-
-
-def _solve(A: Array, s: Array) -> Array:
-    """A^-1 s, NaN where A is singular."""
-    scale = np.sqrt(np.maximum(np.diag(A), 1e-300))
-    unit = A / np.outer(scale, scale)
-    if not np.isfinite(unit).all() or np.linalg.eigvalsh(unit)[0] < 1e-10:
-        return np.full(len(s), np.nan)
-    return np.linalg.solve(unit, s / scale) / scale
