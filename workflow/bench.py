@@ -110,9 +110,9 @@ def main() -> None:
     everything = parser.parse_args().r == "all"
     parts = [document(*measure()), *_part(bench_scale.main())]
     with tempfile.TemporaryDirectory() as name:
-        parts += _part(bench_measurement.main(copy_of_project(Path(name)), everything=everything))
-    with tempfile.TemporaryDirectory() as name:
-        parts += _part(bench_comparisons.main(copy_of_project(Path(name))))
+        folder = copy_of_project(Path(name))
+        parts += _part(bench_measurement.main(folder, everything=everything))
+        parts += _part(bench_comparisons.main(folder))
     page = "\n".join(parts)
     (ROOT / "docs" / "benchmarks.md").write_text(page, encoding="utf-8")
     print(page)

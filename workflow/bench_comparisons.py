@@ -1,81 +1,107 @@
-"""Time the stages that compare groups and schools, at the cohort's size and a hundred times it.
+"""Time the comparisons, from counts of students by school and with many resamples: of the cohort and of millions.
 
-The stages run as commands, one after another, on what the step 'score' leaves: each starts Python, reads the counts by
-cell, draws schools DRAWS times and writes its tables. A hundred times the students is the same cells with a hundred
-times the counts, so that both rest on as many schools. Two cores, as for the large exports.
+Stages run as commands on the scored cohort in a copy of the project, and again on the same cells with about a hundred
+times the students, drawn from each cell's scores and everybody's, so that more different scores occur, as they would.
 """
 
 from __future__ import annotations
 
-import statistics
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 import yaml
-from bench_measurement import STUDY, scored
-from bench_scale import Run, run
+from bench_measurement import STUDY, command
 
-STAGES = ("key_stages", "gender", "models", "schools", "inspection", "multiverse")
-DRAWS, TIMES, ROUNDS = 2000, 100, 3
-TARGETS = {1: 15, TIMES: 20}  # seconds for all of them, by how many times the students
-
-
-class Size(NamedTuple):
-    """How many students, and what each stage took by round."""
-
-    students: int
-    runs: dict[str, list[Run]]
+STAGES = ("key_stages", "gender", "schools", "inspection", "models")
+"""The stages that read nothing of students but their cells."""
+DRAWS, TIMES, SEED = 2000, 101, 11
+LIMITS = {"few": 15.0, "many": 20.0}
+CELL = ["cluster", "school", "group", "gender", "age", "flagged"]
 
 
-def many(processed: Path, out: Path, times: int) -> int:
-    """Write to ``out`` the cells of ``processed`` with ``times`` the students in each; how many students that is."""
-    out.mkdir(parents=True)
-    (out / "schools.parquet").write_bytes((processed / "schools.parquet").read_bytes())
-    cells = pl.read_parquet(processed / "cells.parquet").with_columns(pl.col("n") * times)
-    cells.write_parquet(out / "cells.parquet")
-    return cells.filter(pl.col("dimension") == "all")["n"].sum()
+@dataclass(frozen=True)
+class Compared:
+    """Students and rows of counts, and seconds of each stage, of the cohort (``few``) and of ``many``."""
+
+    students: Mapping[str, int]
+    rows: Mapping[str, int]
+    seconds: Mapping[str, Mapping[str, float]]
 
 
-def measure(folder: Path) -> list[Size]:
-    """What the stages take in a copy of the project, by size."""
-    processed, path = folder / scored(folder), folder / "config" / "studies" / f"{STUDY}.yaml"
-    study = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump(study | {"resampling": {"draws": DRAWS}}, sort_keys=False), encoding="utf-8")
-    sizes = []
-    for times in TARGETS:
-        given = folder / "cells" / str(times)
-        sizes.append(Size(many(processed, given, times), {stage: [] for stage in STAGES}))
-        for number in range(ROUNDS):
-            print(f"comparisons, {sizes[-1].students:,} students, round {number + 1} of {ROUNDS} …", flush=True)
-            for stage in STAGES:
-                words = ["--study", STUDY, "--processed", given, "--out", folder / "tables" / stage]
-                sizes[-1].runs[stage].append(run([f"scripts/{stage}.py", *words], folder))
-    return sizes
+def enlarged(cells: pl.DataFrame, times: int = TIMES, seed: int = SEED) -> pl.DataFrame:
+    """Cells of ``times`` the students: half of them scored as their cell is, half as everybody in the study."""
+    rng, parts = np.random.default_rng(seed), []
+    for (dimension,), own in cells.group_by("dimension", maintain_order=True):
+        support = own.group_by("answered", "score").agg(pl.col("n").sum()).sort("answered", "score")
+        keys = own.select(CELL).unique().sort(CELL, nulls_last=True).with_row_index("cell")
+        place = support.select("answered", "score").with_row_index("place")
+        at = own.join(keys, on=CELL, nulls_equal=True).join(place, on=["answered", "score"])
+        counts = np.zeros((keys.height, support.height))
+        counts[at["cell"].to_numpy(), at["place"].to_numpy()] = at["n"].to_numpy()
+        n = counts.sum(axis=1)
+        chance = counts / n[:, None] / 2 + support["n"].to_numpy() / support["n"].sum() / 2
+        drawn = rng.multinomial((times * n).astype(np.int64), chance / chance.sum(axis=1, keepdims=True))
+        cell, where = np.nonzero(drawn)
+        parts.append(
+            pl.concat([keys[cell].drop("cell"), support[where].drop("n")], how="horizontal").with_columns(
+                dimension=pl.lit(dimension, cells.schema["dimension"]), n=pl.Series(drawn[cell, where], dtype=pl.Int64)
+            )
+        )
+    return pl.concat(parts).select(cells.columns)
 
 
-def section(sizes: list[Size]) -> list[str]:
+def measure(folder: Path) -> Compared:
+    """Time all in ``folder``, a copy of the project whose cohort is scored."""
+    path = folder / "config" / "studies" / f"{STUDY}.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["resampling"] = {**content.get("resampling", {}), "draws": DRAWS}
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    few = Path("data/processed") / STUDY
+    many = few.with_name(f"{STUDY}_many")
+    shutil.copytree(folder / few, folder / many)
+    cells = {"few": pl.read_parquet(folder / few / "cells.parquet")}
+    cells["many"] = enlarged(cells["few"])
+    cells["many"].write_parquet(folder / many / "cells.parquet")
+    seconds = {}
+    for name, processed in (("few", few), ("many", many)):
+        print(f"comparisons: {name} students …", flush=True)
+        seconds[name] = {}
+        for stage in STAGES:
+            words = [sys.executable, f"scripts/{stage}.py", "--study", STUDY, "--processed", processed]
+            out = f"results/{STUDY}_{name}/tables/{stage}"
+            seconds[name][stage] = min(command([*words, "--out", out], folder)[0] for _ in range(3))
+    students = {name: int(own.filter(dimension="all")["n"].sum()) for name, own in cells.items()}
+    return Compared(students, {name: own.height for name, own in cells.items()}, seconds)
+
+
+def section(found: Compared) -> list[str]:
     """The lines of docs/benchmarks.md on these runs."""
-    header = " | ".join(f"{size.students:,} students, s" for size in sizes)
-    lines = [
+    few, many = (found.seconds[name] for name in ("few", "many"))
+    missed = [
+        f"{found.students[name]:,} students take {sum(found.seconds[name].values()):.1f} s, not {limit:.0f}"
+        for name, limit in LIMITS.items()
+        if sum(found.seconds[name].values()) > limit
+    ]
+    return [
         "## Comparisons",
         "",
-        f"The stages that compare, run one after another as commands, Python's start included, with {DRAWS:,} draws of",
-        f"schools; medians over {ROUNDS} rounds. More students are the same cells with {TIMES} times the counts.",
+        f"From counts of students by school, key stage, gender and score; {DRAWS:,} resamples of schools. Commands",
+        "with one thread, Python's start and imports included, best of three rounds. The larger sample has the same",
+        f"cells with {TIMES} times the students.",
         "",
-        f"| stage | {header} |",
-        f"|---|{'---:|' * len(sizes)}",
+        f"| stage | {found.students['few']:,} students, s | {found.students['many']:,} students, s |",
+        "|---|---:|---:|",
+        *(f"| {stage} | {few[stage]:.1f} | {many[stage]:.1f} |" for stage in few),
+        f"| all of these | {sum(few.values()):.1f} | {sum(many.values()):.1f} |",
+        "",
+        f"{found.rows['few']:,} and {found.rows['many']:,} rows of counts. Targets: {LIMITS['few']:.0f} s and"
+        f" {LIMITS['many']:.0f} s. Missed: {'; '.join(missed) or 'none'}.",
     ]
-    for stage in STAGES:
-        times = (statistics.median(r.wall for r in size.runs[stage]) for size in sizes)
-        lines.append(f"| {stage} | {' | '.join(f'{t:.1f}' for t in times)} |")
-    totals = [
-        statistics.median(sum(r.wall for r in turn) for turn in zip(*s.runs.values(), strict=True)) for s in sizes
-    ]
-    lines.append(f"| **all** | {' | '.join(f'{t:.1f}' for t in totals)} |")
-    late = [f"{s.students:,}" for s, t, most in zip(sizes, totals, TARGETS.values(), strict=True) if t > most]
-    targets = " and ".join(f"{most} s" for most in TARGETS.values())
-    return [*lines, "", f"Aimed at: {targets}. Missed at: {', '.join(late) or 'none'}."]
 
 
 def main(folder: Path) -> list[str]:

@@ -67,6 +67,7 @@ def main(folder: Path, rows: int, files: int) -> None:
         frame = export(school, first, after - first, instrument, rng)
         frame.write_csv(folder / "exports" / f"{school.lower()}_synthetic.csv")
     register = pl.DataFrame({"school_id": schools, "phase": "all", "country": "England", "ofsted_rating": "Good"})
+    register = register.with_columns(ofsted_date=pl.lit("2019-06-03"))
     register.write_csv(folder / "schools.csv")
 
 

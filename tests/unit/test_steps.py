@@ -4,16 +4,20 @@ import numpy as np
 import pytest
 from samples import make_cells, make_instrument, make_study
 
-from learning_survey import groups, key_stages, steps
+from learning_survey import gender, groups, key_stages, steps, tables
 from learning_survey.config import ALL
+from learning_survey.effect_range import effect_range
+from learning_survey.effects import effects
 from learning_survey.group_draws import Draws
 from learning_survey.group_sample import Sample
+from learning_survey.schemas import TABLES
 
 LEVELS = {
     "label": "Stage",
     "source": "column",
     "levels": [{"id": f"K{k}", "label": f"Stage {k}", "values": [f"k{k}"]} for k in range(1, 5)],
 }
+GENDERS = {"categories": [{"id": k, "label": k.capitalize(), "values": [k]} for k in ("boys", "girls")]}
 INSTRUMENT = make_instrument()
 
 
@@ -116,3 +120,28 @@ def test_resamples_of_many_schools_are_of_random_groups_and_do_not_depend_on_the
     sample = Sample.of(cells, "d1", key_stages.groups_of(cells, study))
     found, drawn = draws.sums(sample, 4)
     assert found.n[:2].sum() == 1800 and drawn.n.sum(axis=1).mean() == pytest.approx(1800, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [0, 3, 40])
+def test_too_few_students_give_rows_without_numbers_that_fit_their_tables(size):
+    """Nobody, three in one group of one school, and forty in one group of forty schools; d2 has no scores."""
+    x = np.linspace(1, 5, size) if size else np.full(5, np.nan)
+    cells = make_cells(INSTRUMENT, {"d1": x}, school=[f"S{k if size == 40 else 1}" for k in range(len(x))],
+                       group=["K1"] * len(x), gender=["boys"] * len(x))  # fmt: skip
+    study = make_study(INSTRUMENT, key_stages=LEVELS, gender=GENDERS, resampling={"draws": 50})
+    compared, draws = key_stages.groups_of(cells, study), Draws.of(cells, study)
+    made = {
+        "key_stages.effects": effects(cells, INSTRUMENT, compared),
+        "key_stages.order": steps.order(cells, study, compared),
+        "key_stages.isotonic": steps.isotonic(cells, study, compared, draws),
+        "key_stages.steps": steps.steps(cells, study, compared, draws),
+        "gender.range": effect_range(cells, study, gender.groups_of(cells, study), draws),
+    }
+    for name, frame in made.items():
+        tables.validated(frame, name, TABLES[name])
+        numbers = frame.select_dtypes("number").drop(
+            columns=["comparisons", "n_a", "mean", "isotonic"], errors="ignore"
+        )
+        assert numbers.drop(columns=[c for c in numbers if c.startswith("isotonic")]).isna().all(axis=None), name
+    isotonic = made["key_stages.isotonic"].query("dimension == 'd1' and group == 'K1'").iloc[0]
+    assert np.isnan(isotonic["isotonic"]) == (size < 10)
