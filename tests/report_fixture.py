@@ -18,7 +18,8 @@ from itertools import combinations, pairwise, product
 from pathlib import Path
 from typing import Any
 
-from learning_survey.careless import INDICES, SAMPLES
+from learning_survey.careless import INDICES
+from learning_survey.careless_tables import SAMPLES
 from learning_survey.config import Loaded
 from learning_survey.multiverse_plan import lacking, load_multiverse
 from learning_survey.schemas import TABLES
