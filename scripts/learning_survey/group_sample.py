@@ -21,7 +21,8 @@ Array = NDArray[np.float64]
 class Groups:
     """The groups of a comparison: ids, labels as printed, whether their order means something, each cell's group.
 
-    ``merged`` gives for a group that was too small, and is counted with another, the id of that other.
+    ``merged`` gives for a group that was too small, and is counted with another, the id of that other. ``samples``
+    keeps what ``Sample.of`` has made of the cells, for the next table.
     """
 
     ids: list[str]
@@ -31,6 +32,7 @@ class Groups:
     level: float = 0.95
     min_group: int = 10
     merged: dict[str, str] = field(default_factory=dict)
+    samples: dict[str, Sample] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,13 @@ class Sample:
 
     @classmethod
     def of(cls, cells: Cells, dimension: str, groups: Groups) -> Sample:
-        """From cells: one entry for each cluster, group and score."""
+        """From the cells that ``groups`` are of: one entry for each cluster, group and score."""
+        if dimension not in groups.samples:
+            groups.samples[dimension] = cls._of(cells, dimension, groups)
+        return groups.samples[dimension]
+
+    @classmethod
+    def _of(cls, cells: Cells, dimension: str, groups: Groups) -> Sample:
         counts = cells.counts(dimension)
         group, cluster = groups.of[counts.cell], cells.cluster[counts.cell]
         keep = group >= 0

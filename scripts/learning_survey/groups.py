@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from learning_survey.bands import is_high
 from learning_survey.disclosure import rounded
 from learning_survey.group_sample import Groups, Sample
+from learning_survey.studentised_range import upper_tail
 from learning_survey.uncertainty import NAN, Estimate, f_p, holm, mean, share, t_p, t_quantile, withhold
 
 if TYPE_CHECKING:
@@ -172,15 +173,12 @@ def games_howell_p(sample: Sample) -> dict[tuple[int, int], float]:
     groups = [int(g) for g in np.unique(sample.group) if sample.varied(int(g))]
     if len(groups) < 2:
         return {}
-    from scipy.stats import studentized_range
-
     n, m, v = sizes_means_variances(sample, groups)
     a, b = np.triu_indices(len(groups), 1)
     u, w = v[a] / n[a], v[b] / n[b]
     q = np.abs(m[a] - m[b]) / np.sqrt((u + w) / 2)
     df = (u + w) ** 2 / (u**2 / (n[a] - 1) + w**2 / (n[b] - 1))
-    # The distribution function is integrated numerically and can pass 0 or 1 by a rounding error.
-    p = np.clip(studentized_range.sf(q, len(groups), df), 0, 1)
+    p = upper_tail(q, len(groups), df)
     return {(groups[i], groups[j]): float(value) for i, j, value in zip(a, b, p, strict=True)}
 
 
