@@ -7,9 +7,9 @@ two with a place more for students who have none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,7 @@ class Sample:
     high: dict[str, Array]
     weights: Array
     schools: list[str]
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, study: Loaded, cells: Cells, cleaning: str, scoring: str, weights: Array) -> Sample:
@@ -96,6 +97,12 @@ class Sample:
         return self.drawn(high) / self.drawn(n)
 
     def group_means(self, by: Grouping, adjustment: str) -> Array:
+        """``_group_means``, worked out once for all claims about the same groups."""
+        if (by, adjustment) not in self._kept:
+            self._kept[by, adjustment] = self._group_means(by, adjustment)
+        return self._kept[by, adjustment]
+
+    def _group_means(self, by: Grouping, adjustment: str) -> Array:
         """Mean of each group (B, D, K or J), NaN for one that is too small to be shown or compared.
 
         ``schools`` averages school means; ``composition`` gives every group the composition of all students by the
@@ -155,7 +162,9 @@ class Sample:
 
     def group_moments(self, by: Grouping) -> tuple[Array, Array, Array]:
         """Students, sums and squares of each group: three of (B, D, groups)."""
-        return tuple(self.drawn(self._by(a, by).sum(axis=3)) for a in (self.n, self.s, self.q))
+        if by not in self._kept:
+            self._kept[by] = tuple(self.drawn(self._by(a, by).sum(axis=3)) for a in (self.n, self.s, self.q))
+        return self._kept[by]
 
     def spread_within(self, by: Grouping) -> tuple[Array, Array]:
         """Squares within school and group, and their degrees of freedom: two of (B, D, groups)."""

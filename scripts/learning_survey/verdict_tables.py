@@ -14,8 +14,8 @@ def verdicts(s: Source) -> str | None:
         [f"{r['number']:.0f}", escaped(r["title"]), f"**{escaped(r['label'])}**", escaped(r["why"])]
         for r in s.rows("verdicts.findings")
     ]
-    data = "the synthetic cohort" if s.study.synthetic else "these data"
-    caption = f"The key findings of the published report, in our words, and what {data} say of each."
+    data = "the synthetic cohort says" if s.study.synthetic else "these data say"
+    caption = f"The key findings of the published report, in our words, and what {data} of each."
     return pipe(["", "Key finding", "Verdict", "Why"], "rlll", rows, caption, "verdicts") if rows else None
 
 

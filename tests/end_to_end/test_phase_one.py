@@ -75,6 +75,19 @@ def test_every_published_claim_has_one_verdict(phase_one):
     assert all(row["reason"] for row in scorecard)
 
 
+def test_every_key_finding_has_a_verdict_and_every_headline_claim_its_specifications(phase_one):
+    folder, _ = phase_one
+    tables = folder / "results/phase_one/tables"
+    findings = rows(tables / "verdicts/findings.csv")
+    assert len(findings) == 9
+    assert {row["verdict"] for row in findings} <= {"supported", "caveat", "not_supported", "untested"}
+    assert all(row["why"].endswith(".") for row in findings)
+    claims = {row["claim"]: row for row in rows(tables / "multiverse/claims.csv")}
+    assert all(int(row["n_computed"]) > 10 for row in claims.values())
+    # What the cohort was calibrated to holds by the study's own choices.
+    assert {row["configured_holds"] for row in claims.values()} == {"True"}
+
+
 def test_a_second_run_has_nothing_to_do(phase_one):
     folder, _ = phase_one
     again = build(folder)
