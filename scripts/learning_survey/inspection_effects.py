@@ -270,22 +270,16 @@ def powers(pairs: dict[str, Pair], study: Loaded) -> pd.DataFrame:
 
 
 def power(d: float, a: int, b: int, alpha: float) -> float:
-    """Power of a two-sided t test of ``a`` and ``b`` schools whose true difference is ``d`` (Cohen 1988, ch. 2)."""
-    from scipy.special import nctdtr, stdtrit
+    """Power of a two-sided t test of ``a`` and ``b`` schools of which the true difference is ``d``, by pingouin."""
+    import pingouin
 
-    df, shift = a + b - 2, d / np.sqrt(1 / a + 1 / b)
-    critical = float(stdtrit(df, 1 - alpha / 2))
-    return float(1 - nctdtr(df, shift, critical) + nctdtr(df, shift, -critical))
+    return float(pingouin.power_ttest2n(a, b, d=d, alpha=alpha))
 
 
 def detectable(a: int, b: int, alpha: float, wanted: float = 0.8) -> float:
     """The smallest true difference that ``power`` finds with the chance ``wanted``; NaN with fewer than two schools."""
     if min(a, b) < 2:
         return NAN
-    low, high = 0.0, 1.0
-    while power(high, a, b, alpha) < wanted:
-        high *= 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if power(middle, a, b, alpha) >= wanted else (middle, high)
-    return high
+    import pingouin
+
+    return float(pingouin.power_ttest2n(a, b, power=wanted, alpha=alpha))
