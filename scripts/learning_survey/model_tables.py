@@ -10,28 +10,30 @@ WITHOUT = {"naive": "naive", "robust": "HC2"}
 
 
 def models(s: Source) -> str | None:
-    """The last key stage against the first, the second gender against the first: intervals of several methods."""
-    if not s.rows("models.coefficients"):
+    """The last key stage against the first, the second gender against the first: intervals of several methods.
+
+    Of the groups that are large enough to be shown; None where the models tell none apart.
+    """
+    compared = {}
+    for term, at in (("group", -1), ("gender", 0)):
+        known = [r for r in s.rows("models.coefficients") if r["term"] == term and r["difference"] is not None]
+        if known:
+            compared[term] = known[at]
+    if not compared:
         return None
-    compared = {
-        term: (plan[-1 if term == "group" else 1], plan[0])
-        for term, plan in (
-            ("group", s.study.key_stages.levels if s.study.key_stages else None),
-            ("gender", s.study.gender.categories if s.study.gender else None),
-        )
-        if plan
-    }
     methods = WITH_SCHOOLS if s.study.columns.school else WITHOUT
     rows = [
         [
             escaped(s.label(d)),
-            *(_interval(s, d, term, of.id, name) for term, (of, _) in compared.items() for name in methods),
+            *(_interval(s, d, term, of["level"], name) for term, of in compared.items() for name in methods),
         ]
         for d in s.dimensions
     ]
     marks = {"group": "A", "gender": "B"}
     header = ["Dimension", *(f"{marks[term]}, {word}" for term in compared for word in methods.values())]
-    pairs = "; ".join(f"{marks[t]}: {escaped(a.label)} minus {escaped(b.label)}" for t, (a, b) in compared.items())
+    pairs = "; ".join(
+        f"{marks[term]}: {escaped(of['label'])} minus {escaped(of['reference'])}" for term, of in compared.items()
+    )
     last = (
         "the mixed model by its own standard errors, and the mixed model by robust ones (CR2)"
         if s.study.columns.school

@@ -85,9 +85,9 @@ def assemble(study: Loaded, results: Path, sources: Path, folder: Path, renderer
     for name, text in tables.items():
         _put(folder, f"tables/{name}.md", text)
     meta = about(study, scorecard, set(tables)) | {"compare": comparable(source)}
-    meta |= {"facts": facts(source.tables), "verdicts": verdicts(source)}
-    _write_yaml(folder / "_study.yml", meta)
     values = _values(results) | scorecard_values(scorecard, study.synthetic) | colophon_values(study, renderer)
+    meta |= {"facts": facts(source.tables), "verdicts": verdicts(source), "known": known(folder, values)}
+    _write_yaml(folder / "_study.yml", meta)
     _write_yaml(folder / "_variables.yml", nested(_used(folder, master, meta, values, study)))
     return master
 
@@ -146,6 +146,12 @@ def verdicts(source: Source) -> dict[str, dict[str, bool]]:
         hyphened(r["finding"]): {hyphened(verdict): r["verdict"] == verdict for verdict in LABELS}
         for r in source.rows("verdicts.findings")
     }
+
+
+def known(folder: Path, values: Values) -> dict[str, bool]:
+    """``known.<value>``: whether a value that the sources in ``folder`` name is there, and not a dash."""
+    names = {name for path in folder.rglob("*.qmd") for name in _VAR.findall(path.read_text(encoding="utf-8"))}
+    return {hyphened(name): name in values and values[name]["value"] is not None for name in sorted(names)}
 
 
 def hyphened(name: str) -> str:

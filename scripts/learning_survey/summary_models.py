@@ -21,8 +21,11 @@ def models(s: Summary) -> None:
             known = [
                 r["p_holm"] for r in tests if (r["test"], r["method"]) == (test, method) and r["p_holm"] is not None
             ]
-            s.count(f"models.{test}.{method}", "models.tests", sum(p < SIGNIFICANT for p in known))
-            s.count(f"models.{test}.{method}_tested", "models.tests", len(known))
+            for name, number in (("", sum(p < SIGNIFICANT for p in known)), ("_tested", len(known))):
+                value = (
+                    plain(number, file="models/tests.csv") if known else plain(None, NOTHING, file="models/tests.csv")
+                )
+                s.values[f"summary.models.{test}.{method}{name}"] = value
     for term in ("group", "gender"):
         se = {
             (r["dimension"], r["level"], r["method"]): r["se"]
