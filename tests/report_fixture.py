@@ -208,7 +208,9 @@ def _model_keys(study: Loaded, dims: list[str]) -> dict[str, list[tuple]]:
     every = [(term, level) for term, own in levels.items() for level in own]
     pairs = [(term, a, b) for term, own in levels.items() for a, b in combinations(own, 2)]
     return {
-        "models.coefficients": [(d, *x, m) for d in dims for x in every for m in methods],
+        "models.coefficients": [
+            (d, term, level, m) for d in dims for term, own in levels.items() for level in own[1:] for m in methods
+        ],
         "models.tests": list(product(dims, tests, methods)),
         "models.variance": [(d,) for d in dims],
         "models.means": [(d, *x) for d in dims for x in every],
@@ -292,6 +294,9 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
             row[column] = TYPICAL[about.unit] + (position if about.unit == "count" else 0.001 * (position % 97))
     if name == "verdicts.findings":
         row["label"] = LABELS[row["verdict"]]
+    if name == "models.coefficients":
+        plan = study.key_stages.levels if row["term"] == "group" else study.gender.categories
+        row["label"], row["reference"] = (next(x.label for x in plan if x.id == row["level"]), plan[0].label)
     for column in spec.columns:
         if column.endswith("_ci_low"):
             middle = row.get(column.removesuffix("_ci_low"), 0.5)

@@ -11,7 +11,7 @@ from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.markdown import Source, escaped, pipe, shown_length, span
 from learning_survey.multiverse_plan import load_multiverse
-from learning_survey.report import OUTCOMES, about, assemble, commit, comparable, hyphened, nested, visible_lines
+from learning_survey.report import OUTCOMES, about, assemble, commit, comparable, hyphened, known, nested, visible_lines
 from learning_survey.report_tables import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import Tables, read_rows, study_values, table_values, to_json
@@ -174,6 +174,14 @@ def test_a_condition_that_nothing_answers_names_its_line():
     with pytest.raises(SurveyError, match=r"x\.qmd, line 2: condition 'stages\.gendre'") as error:
         shown('a\n[b]{.content-visible when-meta="stages.gendre"}\n')
     assert "stages.gender" in error.value.remedy
+
+
+def test_a_value_is_known_where_it_is_there_and_no_dash(tmp_path):
+    (tmp_path / "sections").mkdir()
+    names = ("a.b_c", "a.nothing", "a.of_another_study")
+    (tmp_path / "sections" / "x.qmd").write_text(" ".join(f"{{{{< var {name} >}}}}" for name in names))
+    values = {"a.b_c": {"value": 0}, "a.nothing": {"value": None}, "a.never_named": {"value": 1}}
+    assert known(tmp_path, values) == {"a-b-c": True, "a-nothing": False, "a-of-another-study": False}
 
 
 def test_metadata_say_what_holds(phase_one):
