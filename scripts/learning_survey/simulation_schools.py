@@ -26,14 +26,7 @@ DRAWS, REPEATS = 400, 2
 EFFECT, RATED = 0.3, (26, 10)
 RANK, CORRECTED, RANGE = "rank of a school", "gap of the two extremes, corrected", "range of all true means"
 CHANCE, NONE, FOUND = "chance alone", "ratings that do not differ", "a difference of .3 between ratings"
-BOUNDS = {
-    RANK: (0.93, 0.98),
-    CORRECTED: (0.92, 0.98),
-    RANGE: (0.92, 0.98),
-    CHANCE: (0.03, 0.07),
-    NONE: (0.035, 0.065),
-}
-"""Shares of samples: those of ranks are of whole numbers, whose intervals hold a little more."""
+BOUNDS = dict.fromkeys((RANK, CORRECTED, RANGE), (0.93, 0.97)) | dict.fromkeys((CHANCE, NONE), (0.04, 0.06))
 
 
 def outcomes(seed: int) -> Counter[str]:

@@ -1,9 +1,12 @@
 """Shrunken means against the mixed-model equations; comparison intervals and ranks in simulated schools."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from learning_survey.school_means import Shrunken, ranking, top_tenth
+from learning_survey.uncertainty import t_quantile
 from learning_survey.variance_components import Components
 
 
@@ -37,13 +40,27 @@ def test_shrunken_means_solve_henderson_s_mixed_model_equations():
     assert difference.high - difference.value == pytest.approx(half)
 
 
-def test_draws_have_the_means_and_covariances_of_the_equations():
-    ours, _ = schools_with(0.1, n=np.array([5.0, 12, 40, 100]))
-    drawn = ours.draws(200_000, np.random.default_rng(2))
-    np.testing.assert_allclose(drawn.mean(axis=0), ours.value, atol=0.005)
-    np.testing.assert_allclose(drawn.std(axis=0), ours.se, rtol=0.01)
+def test_draws_have_the_means_and_covariances_of_the_equations_where_schools_are_many():
+    n = np.r_[5.0, 12, 40, 100, np.full(600, 50.0)]
+    ours, _ = schools_with(0.1, n=n)
+    drawn = ours.draws(20_000, np.random.default_rng(2))[:, :4]
+    np.testing.assert_allclose(drawn.mean(axis=0), ours.value[:4], atol=0.01)
+    np.testing.assert_allclose(drawn.std(axis=0), ours.se[:4], rtol=0.02)
     e = ours.difference(0, 3, 0.95)
-    assert (drawn[:, 0] - drawn[:, 3]).std() == pytest.approx((e.high - e.value) / 3.182446305, rel=0.01)
+    assert (drawn[:, 0] - drawn[:, 3]).std() == pytest.approx((e.high - e.value) / t_quantile(603, 0.95), rel=0.02)
+
+
+def test_draws_of_few_schools_mix_the_equations_over_variances_between_schools():
+    ours, _ = schools_with(0.1, n=np.full(5, 20.0))
+    drawn = ours.draws(200_000, np.random.default_rng(2))
+    # With one size the mean square between five schools has four degrees of freedom.
+    square = (1.0 + 20 * 0.1) * 4 / np.random.default_rng(3).chisquare(4, 4000)
+    parts = [Shrunken(ours.n, ours.raw, replace(ours.components, between=max(s - 1.0, 0.0) / 20)) for s in square]
+    values, errors = (np.array([getattr(part, name) for part in parts]) for name in ("value", "se"))
+    np.testing.assert_allclose(drawn.mean(axis=0), values.mean(axis=0), atol=0.01)
+    spread = np.sqrt(values.var(axis=0) + (errors**2).mean(axis=0))
+    np.testing.assert_allclose(drawn.std(axis=0), spread, rtol=0.03)
+    assert (drawn.std(axis=0) > ours.se).all()
 
 
 def test_comparison_intervals_of_equal_schools_keep_apart_at_the_stated_rate():
