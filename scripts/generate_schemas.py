@@ -1,6 +1,6 @@
 """Write the JSON schemas in workflow/schemas/ and docs/tables.md from the models.
 
-Run it after a change to ``learning_survey/config.py`` or ``learning_survey/schemas.py``; a test fails until then.
+Run it after a change to a model of ``config`` or a table of ``schemas``; a test fails until then.
 """
 
 from pathlib import Path

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from learning_survey import tables
-from learning_survey.config import Instrument, Loaded, Study
+from learning_survey.config import Loaded, Study
+from learning_survey.instrument import Instrument
 from learning_survey.multiverse_plan import CHOICES, lacking, load_multiverse
 from learning_survey.multiverse_words import levels
 from learning_survey.schemas import TABLES

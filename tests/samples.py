@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from learning_survey.cells import KEYS, Cells
-from learning_survey.config import ALL, Instrument, Loaded, Study
+from learning_survey.config import ALL, Loaded, Study
+from learning_survey.instrument import Instrument
 from learning_survey.students import Students
 
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from learning_survey.calibration import Calibration
 from learning_survey.claims import read_claims
-from learning_survey.config import Instrument, Loaded
+from learning_survey.config import Loaded
+from learning_survey.instrument import Instrument
 from learning_survey.jackknife import leave_one_out
 from learning_survey.minres import loadings as unrotated
 from learning_survey.minres import uniquenesses

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 from pydantic import Field
 
-from learning_survey.config import Loaded, Strict, read_model
+from learning_survey.config import Loaded, read_model
 from learning_survey.errors import SurveyError, nearest
+from learning_survey.strict import Strict
 
 Shifts = dict[str, float]  # by dimension, in standard deviations of the latent trait
 

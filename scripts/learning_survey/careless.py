@@ -29,7 +29,8 @@ from learning_survey.moments import Pooled
 
 if TYPE_CHECKING:
     from learning_survey.clean import Cleaning
-    from learning_survey.config import Instrument, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.instrument import Instrument
 
 Array = NDArray[np.float64]
 BLOCK = 1 << 14  # rows at a time, few enough to stay in the processor's cache

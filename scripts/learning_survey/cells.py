@@ -23,7 +23,8 @@ from learning_survey.config import ALL
 from learning_survey.errors import SurveyError, nearest
 
 if TYPE_CHECKING:
-    from learning_survey.config import Instrument, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.instrument import Instrument
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]

@@ -16,9 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from learning_survey.config import Strict, read_model
+from learning_survey.config import read_model
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.schemas import TABLES
+from learning_survey.strict import Strict
 
 COLUMNS = ["claim_id", "section", "kind", "statistic", "published", "unit", "note"]
 KINDS = ["value", "bound", "order", "external"]

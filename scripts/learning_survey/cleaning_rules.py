@@ -13,7 +13,8 @@ from learning_survey.school_register import known_schools
 
 if TYPE_CHECKING:
     from learning_survey.clean import Cleaning
-    from learning_survey.config import Instrument, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.instrument import Instrument
 
 
 def apply_rules(work: Cleaning, study: Loaded, register: pl.DataFrame | None) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.calibration import Calibration
-from learning_survey.config import Instrument, Study
+from learning_survey.config import Study
+from learning_survey.instrument import Instrument
 from learning_survey.simulate import Cohort, recorded
 from learning_survey.tables import replacing, write_json
 

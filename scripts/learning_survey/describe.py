@@ -17,7 +17,7 @@ from learning_survey.uncertainty import mean, share, withhold
 if TYPE_CHECKING:
     import pandas as pd
 
-    from learning_survey.config import Instrument, Item
+    from learning_survey.instrument import Instrument, Item
     from learning_survey.students import Students
 
 Array = NDArray[np.float64]

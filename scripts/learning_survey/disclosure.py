@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from learning_survey.uncertainty import NAN
 
 if TYPE_CHECKING:
-    from learning_survey.config import Instrument
     from learning_survey.group_sample import Groups, Sample
+    from learning_survey.instrument import Instrument
 
 FINEST = 0.001
 COUNTS = ("n", "n_a", "n_b")

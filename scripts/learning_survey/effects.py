@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from learning_survey.cells import Cells
-    from learning_survey.config import Instrument
+    from learning_survey.instrument import Instrument
 
 Array = NDArray[np.float64]
 AGREES = (0.05, 0.25)

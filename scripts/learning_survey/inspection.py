@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-    from learning_survey.config import InspectionPlan, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.plans import InspectionPlan
 
 Array = NDArray[np.float64]
 

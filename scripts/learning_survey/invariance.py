@@ -37,7 +37,8 @@ from learning_survey.uncertainty import holm, t_quantile
 if TYPE_CHECKING:
     import pandas as pd
 
-    from learning_survey.config import InvariancePlan, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.plans import InvariancePlan
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]

@@ -34,7 +34,8 @@ from learning_survey.students import Students
 from learning_survey.uncertainty import holm
 
 if TYPE_CHECKING:
-    from learning_survey.config import InvariancePlan, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.plans import InvariancePlan
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]

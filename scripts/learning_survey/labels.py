@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from learning_survey.errors import SurveyError
 
 if TYPE_CHECKING:
-    from learning_survey.config import Instrument, Response
+    from learning_survey.instrument import Instrument, Response
 
 NUMBER = re.compile(r"([+-]?\d+)(?:\.0*)?")
 DECIMAL = re.compile(r"[+-]?\d*[.,]\d+|[+-]\d+")  # without its point or sign it would be another number

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from learning_survey.config import Identifier, Strict, read_model
+from learning_survey.config import read_model
 from learning_survey.errors import SurveyError, nearest
+from learning_survey.strict import Identifier, Strict
 
 if TYPE_CHECKING:
     from learning_survey.cells import Cells
-    from learning_survey.config import Instrument, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.instrument import Instrument
 
 Array = NDArray[np.float64]
 

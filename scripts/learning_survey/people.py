@@ -14,7 +14,7 @@ from learning_survey.errors import SurveyError
 from learning_survey.tables import replacing
 
 if TYPE_CHECKING:
-    from learning_survey.config import Instrument
+    from learning_survey.instrument import Instrument
 
 Values = Mapping[str, Collection[Any]]  # by column
 # Ages that the date of birth gives, on the survey date and on 31 August before: the date itself is never written.

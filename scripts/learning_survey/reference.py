@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from learning_survey.claims import Published
-from learning_survey.config import Instrument, Project, Study
+from learning_survey.config import Project, Study
+from learning_survey.instrument import Instrument
 from learning_survey.multiverse_plan import Multiverse
 from learning_survey.schemas import TABLES
 from learning_survey.verdict_rules import Verdicts

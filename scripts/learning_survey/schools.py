@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from learning_survey.cells import Cells
-    from learning_survey.config import Instrument, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.instrument import Instrument
 
 Array = NDArray[np.float64]
 
 
 def least_students(study: Loaded) -> int:
     """The smallest school that is shown or ranked: the plan's minimum, and never under the study's ``min_group``."""
-    from learning_survey.config import SchoolPlan
+    from learning_survey.plans import SchoolPlan
 
     return max((study.schools or SchoolPlan()).min_students, study.min_group)
 

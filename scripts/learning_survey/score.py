@@ -17,7 +17,8 @@ from learning_survey.moments import Moments, save_groups
 from learning_survey.two_way import TwoWay, blocks, choices
 
 if TYPE_CHECKING:
-    from learning_survey.config import Instrument, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.instrument import Instrument
 
 GROUPINGS = ("group", "gender")  # columns that cut schools into groups with moments of their own
 ROUNDED = 10  # decimals of ALL, whose last digits depend on which dimensions were added

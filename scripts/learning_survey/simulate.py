@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.calibration import Calibration, Shifts
-from learning_survey.config import Instrument, Study
+from learning_survey.config import Study
 from learning_survey.errors import SurveyError
+from learning_survey.instrument import Instrument
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from learning_survey.extraction import best_unrotated, unrotated
 from learning_survey.moments import Pooled
 
 if TYPE_CHECKING:
-    from learning_survey.config import FactorPlan
+    from learning_survey.plans import FactorPlan
 
 Array = NDArray[np.float64]
 ENDED = 1e-7

@@ -18,7 +18,8 @@ from learning_survey.schemas import TABLES
 from learning_survey.tables import restored
 
 if TYPE_CHECKING:
-    from learning_survey.config import FactorPlan, Loaded
+    from learning_survey.config import Loaded
+    from learning_survey.plans import FactorPlan
 
 Row = dict[str, Any]
 Values = dict[str, dict[str, Any]]

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from learning_survey.claims import Where, read_claims
-from learning_survey.config import Identifier, Strict, Study, read_model
+from learning_survey.config import Study, read_model
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.multiverse_plan import load_multiverse
 from learning_survey.schemas import TABLES
+from learning_survey.strict import Identifier, Strict
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded

@@ -7,8 +7,9 @@ import yaml
 from conftest import ROOT
 from surveys import make_survey
 
-from learning_survey.config import Instrument, Study, load_project, load_study
+from learning_survey.config import Study, load_project, load_study
 from learning_survey.errors import SurveyError
+from learning_survey.instrument import Instrument
 from learning_survey.reference import UNITS, documents
 from learning_survey.schemas import TABLES
 

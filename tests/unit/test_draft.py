@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from surveys import make_survey
 
-from learning_survey.config import Instrument, Study, load_study
+from learning_survey.config import Study, load_study
 from learning_survey.draft import Column, draft, identifying, stem_of
 from learning_survey.draft_fields import find_fields
 from learning_survey.draft_files import write
 from learning_survey.errors import SurveyError
 from learning_survey.ingest import ingest
+from learning_survey.instrument import Instrument
 from learning_survey.lexicon import ordered, scale_of
 
 AGREE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree"]

@@ -7,8 +7,8 @@ from ordinal_samples import by_gender
 
 from learning_survey import cfa_builders, cfa_catml, cfa_wls, invariance_ordinal
 from learning_survey.cfa_ordinal import LEVELS, invariant
-from learning_survey.config import InvariancePlan
 from learning_survey.invariance_ordinal import Prepared, joined, search, sizes
+from learning_survey.plans import InvariancePlan
 
 SCALES = {f: [f"{f}{k}" for k in range(1, 5)] for f in "ab"}
 ITEMS = [i for own in SCALES.values() for i in own]
