@@ -7,7 +7,7 @@ from report_fixture import make_results, project
 
 from learning_survey.config import load_study
 from learning_survey.markdown import Source
-from learning_survey.report import about, comparable, visible_lines
+from learning_survey.report import about, comparable, known, visible_lines
 from learning_survey.report_tables import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import Tables
@@ -73,8 +73,9 @@ def test_small_groups_are_told_of(tmp_path):
 
 @pytest.mark.parametrize("longitudinal", [False, True])
 def test_only_a_study_of_the_same_students_may_speak_of_change(tmp_path, longitudinal):
-    study, tables, _ = values_of(tmp_path, longitudinal=longitudinal)
+    study, tables, values = values_of(tmp_path, longitudinal=longitudinal)
     meta = about(study, [], set(TABLES)) | {"compare": comparable(Source(tables, study, []))}
+    meta["known"] = known(ROOT / "reports", values)
     for section, change, one_time in (
         ("key_stages", "the differences are changes", "One survey cannot show that"),
         ("survey_groups", "The groups are the same people", "asked at one time"),
