@@ -17,7 +17,11 @@ s_B² by
 
 and d = difference / s by u_c = ± n_c (m_c - m_g) / (N_g s) - d v_c / (2 s²), with v_c what it does to s². Their
 CR2 variance is ``Sample.cr2``, Student's t has ``Sample.freedom``. g = J(h) d, where h = 2 s⁴ / var(s²) are the
-degrees of freedom that s² has, as Hedges (2007) has them for his design.
+degrees of freedom that s² has, as Hedges (2007) has them for his design. Few schools tell s_B, whose errors are skewed:
+the limits of d_B add those of the difference, ± e / s_B, and those of s_B on the scale of its logarithm, ± f, in
+squares (Zou & Donner 2008, Statistics in Medicine 27, 1693-1702): for d > 0 they are
+
+    d - √((e/s)² + d² (1 - exp(-f))²),    d + √((e/s)² + d² (exp(f) - 1)²).
 
 **Probability of superiority**: that a student of the first group scores higher than one of the second, ties half
 (Vargha & Delaney 2000, Journal of Educational and Behavioral Statistics 25, 101-132). Influence by placement values, as
@@ -167,19 +171,33 @@ def standardised(sample: Sample, level: float) -> Standardised:
     moved = np.where(units.group == 0, 1, -1) * n * apart / size
     critical = t_quantile(sample.freedom(), level)
 
-    def over(square: float, v: Array) -> tuple[Estimate, float]:
-        """The difference over the root of ``square``, which each unit moves by ``v``, and that root."""
+    def over(square: float, v: Array) -> tuple[float, float, Array]:
+        """The difference over s, the root of ``square``, which each unit moves by ``v``; s; half widths of intervals.
+
+        Three: of the ratio by its influence, of the difference over s with s taken as known, and of log s.
+        """
         if not square > 0:
-            return Estimate(), NAN
+            return NAN, NAN, np.full(3, NAN)
         s = float(np.sqrt(square))
-        d = (means[0] - means[1]) / s
-        influence = np.column_stack([moved / s - d * v / (2 * square), v]) / n[:, None]
-        variance = sample.cr2(influence[units.at])
-        half, j = critical * np.sqrt(variance[0, 0]), hedges_j(2 * square**2 / variance[1, 1])
-        return Estimate(float(j * d), float(j * (d - half)), float(j * (d + half))), s
+        d = float(means[0] - means[1]) / s
+        log_s = v / (2 * square)
+        influence = np.column_stack([moved / s - d * log_s, moved / s, log_s]) / n[:, None]
+        return d, s, critical * np.sqrt(np.diag(sample.cr2(influence[units.at])))
+
+    def linear(square: float, v: Array) -> tuple[Estimate, float]:
+        d, s, half = over(square, v)
+        j = hedges_j((critical / half[2]) ** 2 / 2)
+        return Estimate(j * d, j * (d - half[0]), j * (d + half[0])), s
+
+    def skewed(square: float, v: Array) -> tuple[Estimate, float]:
+        d, s, half = over(square, v)
+        j = hedges_j((critical / half[2]) ** 2 / 2)
+        near, far = abs(d) * -np.expm1(-half[2]), abs(d) * np.expm1(half[2])
+        below, above = (near, far) if d > 0 else (far, near)
+        return Estimate(j * d, float(d - np.hypot(half[1], below)), float(d + np.hypot(half[1], above))), s
 
     total = (within + between, w + b) if between > 0 else (within, w)
-    found = [over(*which) for which in (total, (within, w), (between, b))]
+    found = [linear(*total), linear(within, w), skewed(between, b)]
     return Standardised(*(estimate for estimate, _ in found), *(s for _, s in found))
 
 
