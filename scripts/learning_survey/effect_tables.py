@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from learning_survey.markdown import Source, escaped, interval_note, pipe
+from learning_survey.measurement_tables import mark, mark_note
 
 
 def key_stage_effects(s: Source) -> str | None:
@@ -26,12 +27,13 @@ def gender_effects(s: Source) -> str | None:
 def _effects(s: Source, stage: str, pair: tuple[str, str], labels: tuple[str, str]) -> str | None:
     """One pair of groups on every dimension, by every measure; in a study without schools by those that it has."""
     table, schools = f"{stage}.effects", s.study.columns.school is not None
+    grouping = "group" if stage == "key_stages" else "gender"
     found = [(d, s.one(table, dimension=d, group_a=pair[0], group_b=pair[1])) for d in s.dimensions]
     if not any(row and row["g_total"] is not None for _, row in found):
         return None
     rows = [
         [
-            escaped(s.label(d)),
+            mark(s, grouping, d),
             s.cell(table, row, "g_total", interval=True),
             *([s.cell(table, row, "g_within"), s.cell(table, row, "g_between")] if schools else []),
             s.cell(table, row, "p_superiority", interval=True),
@@ -47,5 +49,6 @@ def _effects(s: Source, stage: str, pair: tuple[str, str], labels: tuple[str, st
         f" of {over}."
         " “Scores higher” is the chance that one of the first group scores higher than one of the second, ties half;"
         f" points are the difference in share rated high, first minus second. {interval_note(s)}"
+        + mark_note(s, grouping)
     )
     return pipe(header, "l" + "r" * (len(header) - 1), rows, caption, f"{stage.replace('_', '-')}-effects")

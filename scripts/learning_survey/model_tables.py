@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from learning_survey.markdown import Source, escaped, pipe, span
+from learning_survey.measurement_tables import mark, mark_note
 from learning_survey.values import NOTHING, row_values
 
 WITH_SCHOOLS = {"naive": "naive", "mixed": "mixed model", "cr2": "CR2"}
@@ -24,7 +25,7 @@ def models(s: Source) -> str | None:
     methods = WITH_SCHOOLS if s.study.columns.school else WITHOUT
     rows = [
         [
-            escaped(s.label(d)),
+            next((m for term in compared if "†" in (m := mark(s, term, d))), escaped(s.label(d))),
             *(_interval(s, d, term, of["level"], name) for term, of in compared.items() for name in methods),
         ]
         for d in s.dimensions
@@ -42,6 +43,7 @@ def models(s: Source) -> str | None:
     caption = (
         f"Differences in points of the scale, all groups in one model, as {s.study.resampling.level:.0%} intervals."
         f" {pairs}. Least squares as if {s.people} were independent, {last}."
+        + next((note for term in compared if (note := mark_note(s, term))), "")
     )
     return pipe(header, "l" + "r" * (len(header) - 1), rows, caption, "models")
 

@@ -352,7 +352,7 @@ def test_a_comparison_of_means_says_what_invariance_allows(tmp_path, outcome):
             o.replace(" ", "-") for o in OUTCOMES
         }
     marked = outcome in ("fails", "model does not fit")
-    for name in ("key_stages", "gender"):
+    for name in ("key_stages", "gender", "key_stage_effects", "gender_effects", "models"):
         assert TABLES[name](source).count("†") == (len(source.dimensions) + 1 if marked else 0)
 
 
@@ -362,9 +362,11 @@ def test_a_dimension_whose_items_work_differently_is_marked(tmp_path):
             row["freed"] = row["differs"] = row["item"] == "fai1"
 
     study, results = results_of(project(tmp_path), "phase_one", change={"invariance.items": one_is_free})
-    table = TABLES["gender"](source_of(study, results))
-    assert [line for line in table.splitlines() if "†" in line and "Fair" in line] and table.count("†") == 2
-    assert "Items of this dimension work differently" in table
+    source = source_of(study, results)
+    for name in ("gender", "gender_effects", "models"):
+        table = TABLES[name](source)
+        assert [line for line in table.splitlines() if "†" in line and "Fair" in line] and table.count("†") == 2
+        assert "Items of this dimension work differently" in table
 
 
 def test_cleaning_and_missing_answers_are_in_the_tables(phase_one, bfi):
