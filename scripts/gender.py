@@ -9,11 +9,10 @@ number of comparisons accounted for. Methods and sources: docs/methods/compariso
 
 from pathlib import Path
 
-from learning_survey import cli, gender, groups, tables
+from learning_survey import cli, effects, gender, tables
 from learning_survey.cells import Cells
 from learning_survey.config import load_study
 from learning_survey.effect_range import effect_range
-from learning_survey.effects import effects
 from learning_survey.group_draws import Draws
 
 
@@ -22,15 +21,7 @@ def main(study: str, processed: Path, out: Path) -> None:
     loaded = load_study(study)
     cells = Cells.read(processed, loaded)
     compared, draws = gender.groups_of(cells, loaded), Draws.of(cells, loaded)
-    made = {
-        name: of(cells, loaded.instrument, compared)
-        for name, of in (
-            ("means", groups.means),
-            ("tests", groups.tests),
-            ("pairs", groups.pairs),
-            ("effects", effects),
-        )
-    }
+    made = effects.tables(cells, loaded.instrument, compared)
     made["range"] = effect_range(cells, loaded, compared, draws)
     for name, frame in made.items():
         tables.write(frame, f"gender.{name}", out, loaded)

@@ -10,10 +10,9 @@ Methods and sources: docs/methods/comparisons.md.
 
 from pathlib import Path
 
-from learning_survey import cli, groups, key_stages, steps, tables
+from learning_survey import cli, effects, key_stages, steps, tables
 from learning_survey.cells import Cells
 from learning_survey.config import load_study
-from learning_survey.effects import effects
 from learning_survey.group_draws import Draws
 
 
@@ -22,15 +21,7 @@ def main(study: str, processed: Path, out: Path) -> None:
     loaded = load_study(study)
     cells = Cells.read(processed, loaded)
     compared, draws = key_stages.groups_of(cells, loaded), Draws.of(cells, loaded)
-    made = {
-        name: of(cells, loaded.instrument, compared)
-        for name, of in (
-            ("means", groups.means),
-            ("tests", groups.tests),
-            ("pairs", groups.pairs),
-            ("effects", effects),
-        )
-    }
+    made = effects.tables(cells, loaded.instrument, compared)
     made["order"] = steps.order(cells, loaded, compared)
     made["isotonic"] = steps.isotonic(cells, loaded, compared, draws)
     made["steps"] = steps.steps(cells, loaded, compared, draws)

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from learning_survey import groups as comparison
 from learning_survey.bands import EXACT
 from learning_survey.disclosure import rounded
 from learning_survey.group_sample import Groups, Sample
@@ -54,6 +55,16 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 AGREES = (0.05, 0.25)
 """How far g of ranks may lie from g: so far, or this part of g where that is more."""
+
+
+def tables(cells: Cells, instrument: Instrument, groups: Groups) -> dict[str, pd.DataFrame]:
+    """The tables that key stages and genders both have, by the second part of their names."""
+    return {
+        "means": comparison.means(cells, instrument, groups),
+        "tests": comparison.tests(cells, instrument, groups),
+        "pairs": comparison.pairs(cells, instrument, groups),
+        "effects": effects(cells, instrument, groups),
+    }
 
 
 def effects(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
