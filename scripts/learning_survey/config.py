@@ -359,6 +359,11 @@ class Loaded:
             raise AttributeError(name)
         return getattr(self.study, name)
 
+    @property
+    def people(self) -> str:
+        """What the report calls those who answered."""
+        return "students" if self.study.columns.school else "respondents"
+
     @cached_property
     def export_folder(self) -> Path:
         return self.root / self.study.exports.folder

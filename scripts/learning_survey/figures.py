@@ -158,10 +158,6 @@ def describe(name: str, shown: Shown) -> tuple[str, str]:
 # ---------------------------------------------------------------- words
 
 
-def people(study: Loaded) -> str:
-    return "students" if study.columns.school else "respondents"
-
-
 def intervals(study: Loaded) -> str:
     """What the intervals of student-level figures are."""
     if study.columns.school:
@@ -180,9 +176,9 @@ def count_of(number: int, total: int) -> str:
 def share_high(shown: Shown) -> tuple[str, str]:
     study = shown.study
     d, level = ranked(shown.tables["describe.dimensions"], "share_high"), f"{study.resampling.level:.0%}"
-    caption = f"Share of {people(study)} rated high on each dimension, highest first. {intervals(study)}"
+    caption = f"Share of {study.people} rated high on each dimension, highest first. {intervals(study)}"
     known = d[d.share_high.notna()]
-    what = f"Dot plot of the share of {people(study)} rated high on {len(d)} dimensions, with {level} intervals"
+    what = f"Dot plot of the share of {study.people} rated high on {len(d)} dimensions, with {level} intervals"
     if known.empty:
         return empty(what), caption
 
@@ -229,7 +225,8 @@ def loadings(shown: Shown) -> tuple[str, str]:
     d = shown.tables["factors.loadings"]
     d = d[d.solution == "dimensions"]
     known = d[d.pattern.notna()]
-    size = f"{d.variable.nunique()} dimension scores on {d.factor.nunique()} factors"
+    factors = d.factor.nunique()
+    size = f"{d.variable.nunique()} dimension scores on {factors} factor{'s' * (factors != 1)}"
     compared = known.published.notna().any()
     panels = "published, computed, and computed minus published; " if compared else ""
     caption = (

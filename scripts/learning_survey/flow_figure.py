@@ -53,7 +53,7 @@ def draw(shown: Shown) -> Figure:
     if flow is None:
         return style.nothing(*style.canvas(1.2, synthetic=shown.study.synthetic), shown.study.min_group)
     taken, emptied = _box("Rows dropped", flow.dropped), _box("Cells emptied, rows kept", flow.emptied)
-    start, end = [f"Rows received: {flow.received:,}"], [f"{_people(shown)} analysed: {flow.kept:,}"]
+    start, end = [f"Rows received: {flow.received:,}"], [f"{shown.study.people.capitalize()} analysed: {flow.kept:,}"]
     heights = [_tall(start), _tall(taken), _tall(emptied), _tall(end)]
     height = sum(heights) + 3 * GAP
     fig, axes = style.canvas(height + 0.45, synthetic=shown.study.synthetic)
@@ -93,10 +93,6 @@ def words(shown: Shown) -> tuple[str, str]:
         f" {flow.kept:,} analysed. Dropped: {dropped}. Cells emptied in rows kept at that step: {emptied}."
     )
     return alt, caption
-
-
-def _people(shown: Shown) -> str:
-    return "Students" if shown.study.columns.school else "Respondents"
 
 
 def _box(title: str, reasons: list[tuple[str, int]]) -> list[str]:

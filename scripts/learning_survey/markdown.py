@@ -31,7 +31,7 @@ class Source:
 
     @property
     def people(self) -> str:
-        return "students" if self.study.columns.school else "respondents"
+        return self.study.people
 
     def label(self, dimension: str) -> str:
         return self.study.instrument.label_of(dimension)

@@ -83,11 +83,12 @@ def confirmatory(s: Source) -> str | None:
                 "" if r["status"] == "proper" else r["status"],
             ]
         )
+    schools = " and depend on schools" if s.study.columns.school else ""
     header = ["Model", "Items as", "χ²", "df", "CFI", "TLI", "RMSEA", "SRMR", ""]
     caption = (
-        "Factor models of the items. Continuous: maximum likelihood, corrected for answers that are not normal and"
-        " depend on each other in a school; ordinal: diagonally weighted least squares (WLSMV). Improper: a variance"
-        " would be negative, or a correlation beyond one. Barely identified: the answers hardly tell estimates apart."
+        f"Factor models. Continuous: maximum likelihood, corrected for answers that are not normal{schools}."
+        " Ordinal: diagonally weighted least squares (WLSMV). Improper: a variance would be negative, or a correlation"
+        " beyond one. Barely identified: the answers hardly tell estimates apart."
     )
     return pipe(header, "llrrrrrrl", rows, caption, "confirmatory") if rows else None
 
@@ -139,10 +140,10 @@ def invariance_verdicts(s: Source) -> str | None:
         ]
         for r in s.rows(table)
     ]
-    header = ["Grouping", "Groups", "Students", "Invariance", "Because"]
+    header = ["Grouping", "Groups", s.people.capitalize(), "Invariance", "Because"]
     caption = (
-        "Whether groups of students may be compared. Students with every item answered, in the groups that are large"
-        " enough; where invariance holds means are measured on one scale."
+        f"Whether groups of {s.people} may be compared. {s.people.capitalize()} with every item answered, in the groups"
+        " that are large enough; where invariance holds means are measured on one scale."
     )
     return pipe(header, "lrrll", rows, caption, "invariance-verdicts") if rows else None
 
@@ -166,7 +167,7 @@ def invariance_items(s: Source) -> str | None:
     ]
     header = ["Grouping", "Item", "Dimension", "dMACS", "largest in", "*p*, Holm"]
     caption = (
-        "Items that work differently between groups: their answers differ between students who stand alike on the"
+        f"Items that work differently between groups: their answers differ between {s.people} who stand alike on the"
         " dimension. dMACS is the size, in standard deviations of the answers: .2 is small, .4 medium, .7 large."
     )
     return pipe(header, "lllrlr", rows, caption, "invariance-items") if rows else None

@@ -86,7 +86,11 @@ def assemble(study: Loaded, results: Path, sources: Path, folder: Path, renderer
         _put(folder, f"tables/{name}.md", text)
     meta = about(study, scorecard, set(tables)) | {"compare": comparable(source)}
     values = _values(results) | scorecard_values(scorecard, study.synthetic) | colophon_values(study, renderer)
-    meta |= {"facts": facts(source.tables), "verdicts": verdicts(source), "known": known(folder, values)}
+    meta |= {
+        "facts": facts(source.tables) | {"scores-improper": improper(source)},
+        "verdicts": verdicts(source),
+        "known": known(folder, values),
+    }
     _write_yaml(folder / "_study.yml", meta)
     _write_yaml(folder / "_variables.yml", nested(_used(folder, master, meta, values, study)))
     return master
@@ -138,6 +142,11 @@ def comparable(source: Source) -> dict[str, dict[str, bool]]:
         | {"unexamined": grouping not in found}
         for grouping in ("group", "gender")
     }
+
+
+def improper(source: Source) -> bool:
+    """``facts.scores-improper``: whether the factors leave a dimension score no variance of its own."""
+    return any(r["heywood"] for r in source.rows("factors.communalities", solution="dimensions"))
 
 
 def verdicts(source: Source) -> dict[str, dict[str, bool]]:

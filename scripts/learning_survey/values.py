@@ -220,6 +220,7 @@ def study_values(study: Loaded) -> Values:
         "title": study.title,
         "seed": (study.seed, str(study.seed)),
         "cohort": study.cohort,
+        "people": study.people,
         "data_label": "this synthetic cohort" if study.synthetic else "these data",
         "source": study.source or "not stated",
         "survey_date": study.survey_date and (f"{study.survey_date}", f"{study.survey_date:%B %Y}"),

@@ -11,7 +11,18 @@ from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.markdown import Source, escaped, pipe, shown_length, span
 from learning_survey.multiverse_plan import load_multiverse
-from learning_survey.report import OUTCOMES, about, assemble, commit, comparable, hyphened, known, nested, visible_lines
+from learning_survey.report import (
+    OUTCOMES,
+    about,
+    assemble,
+    commit,
+    comparable,
+    hyphened,
+    improper,
+    known,
+    nested,
+    visible_lines,
+)
 from learning_survey.report_tables import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import Tables, read_rows, study_values, table_values, to_json
@@ -462,6 +473,33 @@ def test_prose_follows_the_verdicts(tmp_path, verdict):
     assert ("go together hardly" in says("inspection")) == (verdict == "supported")
     table = TABLES["verdicts"](source_of(study, results))
     assert table.count(f"**{LABELS[verdict]}**") == 9 and "Because of two\\_fifths." in table
+
+
+def test_the_report_of_a_survey_without_schools_speaks_of_respondents(bfi, tmp_path):
+    study, results = bfi
+    folder = tmp_path / "folder"
+    assemble(study, results, ROOT / "reports", folder, "r")
+    meta = yaml.safe_load((folder / "_study.yml").read_text(encoding="utf-8"))
+    files, seen = ["survey.qmd"], 0
+    for path in files:
+        for number, line, stands in visible_lines((folder / path).read_text(encoding="utf-8"), meta, path):
+            if stands:
+                files += re.findall(r"include (\S+\.(?:qmd|md)) >", line)
+                seen += len(re.findall(r"\b[Rr]espondents?\b", line))
+                words = re.sub(r"\[[^]]*\]\{[^}]*has\.schools\"\}", "", line)
+                if path != "tables/sample.md":  # its words are the made-up results' own
+                    assert not re.search(r"\b[Ss]tudents?\b", words), (path, number, line)
+    assert seen > 10 and len(files) > 20
+
+
+def test_an_improper_solution_of_the_scores_is_told(bfi):
+    source = source_of(*bfi)
+    rows = source.rows("factors.communalities", solution="dimensions")
+    for row in rows:
+        row["heywood"] = False
+    assert rows and not improper(source)
+    rows[-1]["heywood"] = True
+    assert improper(source)
 
 
 def test_a_study_without_verdicts_has_no_such_condition_and_no_curve(bfi, tmp_path):
