@@ -110,6 +110,26 @@ local function sum(numbers)
   return total
 end
 
+-- Word breaks a table anywhere. One that fits a page well stays whole; of a longer one the first rows and the last stay
+-- together, so that no row stands alone.
+local WHOLE, TOGETHER = 25, 3 -- rows
+
+local function kept_together(element)
+  local rows = pandoc.List {}
+  rows:extend(element.head.rows)
+  for _, body in ipairs(element.bodies) do rows:extend(body.body) end
+  for number, row in ipairs(rows) do
+    if number < #rows and (#rows <= WHOLE or number < TOGETHER or number > #rows - TOGETHER) then
+      for _, cell in ipairs(row.cells) do
+        -- Pandoc gives a Plain the style Compact, and an empty cell none at all, which makes its row higher.
+        local lines = pandoc.List(cell.contents):map(function(block) return pandoc.Para(block.content) end)
+        if #lines == 0 then lines:insert(pandoc.Para { pandoc.Str '\u{200b}' }) end
+        cell.contents = { pandoc.Div(lines, pandoc.Attr('', {}, { ['custom-style'] = 'Kept Row' })) }
+      end
+    end
+  end
+end
+
 local function table_fitted(element)
   local longest, least = sizes(element)
   local wide, spare = sum(longest) > PAGE, math.max(PAGE - sum(least), 0)
@@ -122,7 +142,24 @@ local function table_fitted(element)
     columns:insert { column[1] == 'AlignDefault' and 'AlignLeft' or column[1], width }
   end
   element.colspecs = columns
+  if is('docx') then kept_together(element) end
   return is('docx') and { element, gap() } or element
+end
+
+-- A conditional span that is left out leaves the spaces around it, which Word would print.
+local function spaced_once(inlines)
+  local function space(at) return inlines[at] and (inlines[at].t == 'Space' or inlines[at].t == 'SoftBreak') end
+  for at = #inlines, 1, -1 do
+    if space(at) and space(at + 1) then inlines:remove(at + 1) end
+  end
+  return inlines
+end
+
+local function paragraph(block)
+  local words = spaced_once(block.content)
+  while words[1] and (words[1].t == 'Space' or words[1].t == 'SoftBreak') do words:remove(1) end
+  block.content = words
+  return block
 end
 
 local function as_blocks(value)
@@ -144,4 +181,4 @@ local function document(doc)
   return doc
 end
 
-return { { Pandoc = document }, { Div = div, Span = span, Table = table_fitted } }
+return { { Pandoc = document }, { Div = div, Span = span, Table = table_fitted, Para = paragraph } }

@@ -47,6 +47,7 @@ PARAGRAPHS = [
     ("Normal", "Normal", "", "", "", ""),
     ("BodyText", "Body Text", "Normal", "", _spacing(100, 100), ""),
     ("Compact", "Compact", "BodyText", "", "<w:keepLines/>" + _spacing(20, 20, 252), ""),
+    ("KeptRow", "Kept Row", "Compact", "", KEEP, ""),
     ("Title", "Title", "Normal", "BodyText", _borders(_edge("top", 24, ACCENT, 12)) + _spacing(0, 60, 240),
      _run(25, ACCENT, font=SANS, bold=True)),
     ("Subtitle", "Subtitle", "Normal", "BodyText", _spacing(0, 320, 252), _run(13, GREY, font=SANS)),

@@ -112,6 +112,33 @@ def test_in_word_text_keeps_its_distance_from_the_table_above(made):
     assert after and all(style is not None and style.get(f"{W}val") == "BoxGap" for style in after)
 
 
+def test_in_word_a_short_table_stays_whole_and_no_row_of_a_long_one_stands_alone(made):
+    def kept(row: ElementTree.Element) -> bool:
+        styles = {p.find(f"{W}pPr/{W}pStyle").get(f"{W}val") for p in row.iter(f"{W}p")}
+        assert len(styles) == 1
+        return styles == {"KeptRow"}
+
+    tables = [[kept(row) for row in table.iter(f"{W}tr")] for table in word(made).iter(f"{W}tbl")]
+    short = [rows for rows in tables if len(rows) <= 25]
+    long = [rows for rows in tables if len(rows) > 25]
+    assert short and all(rows == [True] * (len(rows) - 1) + [False] for rows in short)
+    assert long and all(
+        rows[:2] == [True] * 2 and rows[-3:] == [True, True, False] and not any(rows[2:-3]) for rows in long
+    )
+    styles = word(made, "word/styles.xml")
+    row = next(s for s in styles.iter(f"{W}style") if s.get(f"{W}styleId") == "KeptRow")
+    assert row.find(f"{W}pPr/{W}keepNext") is not None
+
+
+def test_spaces_around_a_sentence_that_is_left_out_are_not_printed_in_word(tmp_path):
+    folder = assembled(tmp_path / "private")
+    source = folder / "sections/summary.qmd"
+    hidden = '[Left out.]{.content-visible unless-meta="synthetic"}'
+    source.write_text(f"{source.read_text()}\n\n{hidden}\n{hidden}\nStays. {hidden} Stays too.\n")
+    renderer.render(folder, "sample.qmd", tmp_path / "out", "sample_synthetic")
+    assert "Stays. Stays too." in {text for _, text in paragraphs(word(tmp_path))}
+
+
 def test_three_files_and_nothing_else(made):
     names = sorted(p.name for p in (made / "out").iterdir())
     assert names == [f"sample_synthetic.{s}" for s in ("docx", "html", "pdf")]
