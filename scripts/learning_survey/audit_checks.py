@@ -20,7 +20,8 @@ from learning_survey import file_labels
 from learning_survey.audit import Audited, present, rows_in
 from learning_survey.errors import SurveyError
 from learning_survey.schemas import TABLES
-from learning_survey.tables import restored
+from learning_survey.table_checks import pandera_faults
+from learning_survey.tables import read, restored
 from learning_survey.values import Row
 
 # Tables print ten significant digits.
@@ -185,20 +186,33 @@ def _small_groups(audited: Audited) -> Check:
 
 
 def _tables_known(audited: Audited) -> Check:
-    check = Check("tables_known", "every table is a known one, with its columns, and says study and cohort in each row")
+    about = "every table is a known one, fits its schema by pandera, and says study and cohort in each row"
+    check = Check("tables_known", about)
     study, folder = audited.study, audited.results / "tables"
     extra = [audited.results / "scorecard.csv"] if study.published else []
     for path in (*sorted(folder.rglob("*.csv")), *extra):
-        name = ".".join(path.relative_to(folder if folder in path.parents else audited.results).with_suffix("").parts)
+        above = folder if folder in path.parents else audited.results
+        name = ".".join(path.relative_to(above).with_suffix("").parts)
         check.that(audited.name(path), name in TABLES, "not a table of the pipeline")
         if name not in TABLES:
             continue
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
-        check.that(f"{name}, columns", header == ["study", "cohort", *TABLES[name].columns], ", ".join(header))
+        known = header == ["study", "cohort", *TABLES[name].columns]
+        check.that(f"{name}, columns", known, ", ".join(header))
+        if known:
+            odd = _by_pandera(above, name)
+            check.that(f"{name}, schema", not odd, "; ".join(odd[:3]))
         said = {tuple(row[:2]) for row in rows}
         check.that(f"{name}, study and cohort", said <= {(study.id, study.cohort)}, str(sorted(said)))
     return check
+
+
+def _by_pandera(folder: Path, name: str) -> list[str]:
+    try:
+        return pandera_faults(read(folder, name), TABLES[name])
+    except ValueError as error:  # pandas cannot tell rows and columns
+        return [str(error)]
 
 
 def _files_known(audited: Audited) -> Check:

@@ -28,7 +28,6 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
 
     Raises SurveyError for an unusable register, a school that is not in it, and rules that leave no row.
     """
-    tables.prepare()
     items = study.instrument.item_ids
     # What the study does not map is null: as a literal it takes no memory.
     fields = [f if getattr(study.columns, f) else pl.lit(None, pl.String).alias(f) for f in FIELDS]

@@ -37,7 +37,6 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     Raises SurveyError, before anything is written, for exports that are missing, unreadable or empty, for columns that
     are missing, unknown or given twice, and for labels that the instrument does not know.
     """
-    tables.prepare()
     keyed = privacy.pseudonyms(study)
     coded = coder(study)
     paths = export_files(study)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import io
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from learning_survey.errors import SurveyError, system_reason
-from learning_survey.schemas import RANGES, TABLES, Column, Table
+from learning_survey.schemas import TABLES
+from learning_survey.table_checks import TEXT, Cells, cells_of, faults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,58 +87,39 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write(frame: pd.DataFrame | pl.DataFrame, name: str, folder: Path, study: Loaded) -> Path:
-    """Validate ``frame`` as table ``name`` ('stage.table') and write ``<folder>/<table>.csv``.
+    """Check ``frame`` as table ``name`` ('stage.table') and write ``<folder>/<table>.csv``.
 
     Two leading columns, ``study`` and ``cohort``, say in the file itself where it is from. Raises SurveyError when
     the frame does not fit the schema: that is a defect of the stage, caught before anything is written.
     """
-    import polars as pl
-
-    table = TABLES[name]
-    frame = validated(frame.to_pandas() if isinstance(frame, pl.DataFrame) else frame, name, table)
-    frame.insert(0, "study", study.id)
-    frame.insert(1, "cohort", study.cohort)
-    for column, spec in table.columns.items():
-        if spec.unit in ("id", "text"):
-            frame[column] = [neutral(cell) if isinstance(cell, str) else cell for cell in frame[column]]
+    cells = validated(frame, name)
+    printed = [[_printed(cell, TABLES[name].columns[c].unit) for cell in column] for c, column in cells.items()]
     path = folder / f"{name.rpartition('.')[2]}.csv"
-    with replacing(path) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n", encoding="utf-8")
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["study", "cohort", *cells])
+        out.writerows((study.id, study.cohort, *row) for row in zip(*printed, strict=True))
     return path
 
 
-def prepare() -> None:
-    """Import what ``write`` needs, half a second's work, in a thread of its own while Polars is at work."""
-
-    def load() -> None:
-        import pandas as pd
-
-        validated(pd.DataFrame(), "no table", Table("", {"key": Column("id", "", key=True)}))
-
-    Thread(target=load, name="tables").start()
-
-
-def validated(frame: pd.DataFrame, name: str, table: Table) -> pd.DataFrame:
-    """``frame`` with the table's columns in order, checked with pandera; raises SurveyError."""
-    import pandera.pandas as pa
-
-    columns = {}
-    for column, spec in table.columns.items():
-        checks = [pa.Check.in_range(*RANGES[spec.unit])] if spec.unit in RANGES else []
-        dtype = {"id": str, "text": str, "flag": bool}.get(spec.unit, float)
-        columns[column] = pa.Column(dtype, checks, nullable=spec.nullable and dtype is not bool, coerce=dtype is float)
-    if frame.empty:  # no rows, perhaps no columns: nothing in them tells their names and types
-        frame = frame if len(frame.columns) else frame.reindex(columns=list(columns))
-        frame = frame.astype({name: column.dtype.type for name, column in columns.items() if name in frame})
-    schema = pa.DataFrameSchema(columns, strict=True, ordered=False, unique=table.keys or None)
-    try:
-        checked = schema.validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases[["column", "check", "failure_case"]].head(5).to_string(index=False)
+def validated(frame: pd.DataFrame | pl.DataFrame, name: str) -> Cells:
+    """The cells of ``frame`` by column, in the order of table ``name``; raises SurveyError where they do not fit."""
+    table, cells = TABLES[name], cells_of(frame)
+    twice = [f"{column}: column twice" for column, times in Counter(map(str, frame.columns)).items() if times > 1]
+    if found := [*twice, *islice(faults(cells, table), 5)]:
         raise SurveyError(
-            f"does not fit its schema:\n{cases}", where=f"table {name}", remedy="This is a defect of the stage."
-        ) from None
-    return checked[list(table.columns)].reset_index(drop=True)
+            "does not fit its schema:\n  " + "\n  ".join(found[:5]),
+            where=f"table {name}",
+            remedy="This is a defect of the stage.",
+        )
+    return {column: cells.get(column, []) for column in table.columns}
+
+
+def _printed(cell: Any, unit: str) -> Any:
+    """A cell as the file has it: a text that no spreadsheet runs, a flag, a number with ten significant digits."""
+    if cell is None or unit == "flag":
+        return cell
+    return neutral(cell) if unit in TEXT else f"{float(cell):.10g}"
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
@@ -146,7 +130,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
     if not path.is_file():
         raise SurveyError("no such table", where=path, remedy="Run the pipeline; it makes the table.")
     table = TABLES[name]
-    text = {c: str for c, spec in table.columns.items() if spec.unit in ("id", "text")}
+    text = {c: str for c, spec in table.columns.items() if spec.unit in TEXT}
     frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""]).drop(columns=["study", "cohort"])
     for column in text:
         if column in frame and frame[column].str.startswith("'", na=False).any():

@@ -187,6 +187,14 @@ WRONG = {
         lambda s: (s.tables / "gender/ids.csv").write_text("study,cohort,respondent\n", encoding="utf-8"),
     ),
     "another column": ("tables_known", lambda s: replaced(s.tables / "gender/tests.csv", "\n", ",person\n")),
+    "a cell that no schema allows": (
+        "tables_known",
+        lambda s: edit(s.tables / "gender/tests.csv", any_row, lambda r: {"p": 1.5}),
+    ),
+    "a row of another width": (
+        "tables_known",
+        lambda s: (t := s.tables / "gender/tests.csv").write_text(t.read_text()[:-1] + ",x,x\n", encoding="utf-8"),
+    ),
     "another cohort": (
         "tables_known",
         lambda s: edit(s.tables / "gender/tests.csv", any_row, lambda r: {"cohort": "synthetic"}),
