@@ -282,8 +282,6 @@ def _row(study: Loaded, name: str, key: tuple, position: int) -> Row:
                 "bottom_school": "S04",
                 "factor_label": next((f.label for f in i.factors if f.id == key[-1]), f"Factor {str(key[-1])[1:]}"),
             }.get(column, words.get(key[-1], words.get(key[0], str(key[-1]))))
-        elif column == "rounded_to":
-            row[column] = None
         elif about.unit == "flag":
             row[column] = key[0] in i.reversed_ids if column == "reversed" else position % 2 == 0
         elif column in ("rank", "group_order", "band_order"):

@@ -29,10 +29,13 @@ class Made:
 
 
 def planted() -> Made:
-    """24 schools of 30 students; S01 and S02 are strong, S24 is weak, S12 has six students."""
+    """24 schools of 30 students; S01 and S02 are strong, S24 is weak, S12 has six students.
+
+    S20 is the next smallest and is withheld with S12, which would be what it leaves of the total.
+    """
     rng = np.random.default_rng(14)
     school = np.repeat(np.arange(24), 30)
-    keep = ~((school == 11) & (np.arange(720) % 30 >= 6))
+    keep = ~((school == 11) & (np.arange(720) % 30 >= 6)) & ~((school == 19) & (np.arange(720) % 30 >= 28))
     shift = 0.2 * rng.normal(size=24)
     shift[[0, 1, 23]] = 1.6, 1.5, -1.2
     scores = {

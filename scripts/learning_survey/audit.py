@@ -71,7 +71,7 @@ STEPS = {
     ),
     "describe": _analysis("describe"),
     "reliability": _analysis("reliability", *_BY_GROUP, "{p}/pairs.npz"),
-    "missing": _analysis("missing"),
+    "missing": _analysis("missing", "{p}/cells.parquet"),
     "polychoric": Step(("{p}/pairs.npz",), ("{r}/tables/polychoric/*.csv",)),
     "factors": _analysis("factors", "{p}/pairs.npz", _PUBLISHED[0]),
     "confirmatory": _analysis("confirmatory"),
@@ -188,19 +188,23 @@ class Audited:
 
 
 def manifest(audited: Audited) -> list[dict[str, Any]]:
-    """One row per file: path, bytes, sha256, rows (CSV and Parquet), sensitivity, and the rule that made it."""
-    rows = []
+    """One row per file: path, bytes, sha256, rows (CSV and Parquet), sensitivity, and the rule that made it.
+
+    An export has neither rows nor bytes where files have labels: they tell how many answered in it.
+    """
+    rows, labelled = [], not file_labels.named(audited.study)
     results = f"{audited.name(audited.results)}/"
     for path in audited.files:
         name = audited.name(path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+        sized = not (labelled and name.startswith("exports/"))
         rows.append(
             {
                 "path": name,
-                "bytes": path.stat().st_size,
+                "bytes": path.stat().st_size if sized else None,
                 "sha256": digest,
-                "rows": rows_in(path),
+                "rows": rows_in(path) if sized else None,
                 "sensitivity": AGGREGATE if name.startswith(results) else PERSON,
                 "rule": audited.rule_of(name) or ("" if name.startswith(results) else "as received"),
             }

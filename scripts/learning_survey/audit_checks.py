@@ -20,6 +20,7 @@ from learning_survey import file_labels
 from learning_survey.audit import Audited, present, rows_in
 from learning_survey.errors import SurveyError
 from learning_survey.schemas import TABLES
+from learning_survey.subtraction import left_over
 from learning_survey.table_checks import pandera_faults
 from learning_survey.tables import read, restored
 from learning_survey.values import Row
@@ -182,6 +183,14 @@ def _small_groups(audited: Audited) -> Check:
             if any(row[count] is None for count in counts):
                 shown = [c for c in numbers if row[c] is not None]
                 check.that(place, not shown, f"withheld, but has {', '.join(shown)}")
+    return check
+
+
+def _subtraction(audited: Audited) -> Check:
+    least = audited.study.min_group
+    check = Check("no_subtraction", f"what groups leave of a total is nobody, or at least {least} students")
+    for place, left in left_over(audited.tables):
+        check.that(place, not 0 < left < least, f"{left:g} are left")
     return check
 
 
@@ -362,6 +371,7 @@ CHECKS: list[Callable[[Audited], Check]] = [
     _students,
     _shares,
     _small_groups,
+    _subtraction,
     _tables_known,
     _files_known,
     _values,

@@ -41,17 +41,21 @@ SAMPLES = {"analysed": (0, 1), "with_dropped": (0, 1, 2), "without_flagged": (0,
 def sensitivity(samples: Samples, study: Loaded) -> pl.DataFrame:
     """``clean.sensitivity``: each dimension's mean, share high and alpha in three samples.
 
-    Those analysed; with the rows that were dropped as careless; and without any flagged row.
+    Those analysed; with the rows that were dropped as careless; and without any flagged row. Where the dropped, or the
+    flagged, are few on any dimension, the sample that differs by them has no numbers: they would be the difference.
     """
     instrument = study.instrument
     turned = np.where(np.isin(instrument.item_ids, instrument.reversed_ids), -1.0, 1.0)
+    counts = samples.totals[:, 0]
+    few = ((counts > 0) & (counts < study.min_group)).any(axis=0)
+    kept = {"analysed": True, "with_dropped": not few[2], "without_flagged": not few[1]}
     rows = []
     for k, dimension in enumerate(instrument.dimensions):
         own = [instrument.item_ids.index(i) for i in instrument.items_of(dimension.id)]
         for sample, parts in SAMPLES.items():
             n, total, high = samples.totals[k][:, list(parts)].sum(axis=1)
             estimates = (None,) * 4
-            if n >= study.min_group:
+            if kept[sample] and n >= study.min_group:
                 with np.errstate(all="ignore"):
                     cov = pooled(samples.moments[list(parts)].sum(axis=0)[:, own][:, :, own]).cov()
                     estimates = (n, total / n, high / n, float(alpha(cov * turned[own] * turned[own][:, None])))

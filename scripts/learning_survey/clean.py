@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from learning_survey import careless, careless_tables, file_labels, people, privacy, tables
+from learning_survey import careless, careless_tables, disclosure, file_labels, people, privacy, tables
 from learning_survey.cleaning_rules import apply_rules, repeated, straight_lined
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError
@@ -54,7 +54,9 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     kept, schools = with_pseudonyms(work.frame.select(file, "line", *KEPT, *items), study, register)
     results = {
         "flow": work.by_step(),
-        "flow_files": work.by_file().with_columns(pl.col("file").replace_strict(labels)).sort("file"),
+        "flow_files": shown_files(work.by_file(), study)
+        .with_columns(pl.col("file").replace_strict(labels))
+        .sort("file"),
         "sample": facts(kept, schools, work, study),
         "ledger_summary": ledger_summary(ledger),
         "unmapped": pl.DataFrame(work.unmapped, schema=["column", "spellings", "cells"], orient="row"),
@@ -222,6 +224,13 @@ def conserved(before: pl.LazyFrame, after: pl.DataFrame, ledger: pl.DataFrame, i
         assert all(pool.map(same, items)), "answers have changed"
 
 
+def shown_files(by_file: pl.DataFrame, study: Loaded) -> pl.DataFrame:
+    """``by_file`` without the counts of files that are small before or after cleaning, or that would tell of those."""
+    received, kept = (disclosure.hidden(by_file[c].to_numpy(), study.min_group) for c in ("rows_in", "rows_out"))
+    shown = pl.Series(~(received | kept))
+    return by_file.with_columns(pl.when(shown).then(pl.col(c)).alias(c) for c in by_file.columns if c != "file")
+
+
 def ledger_summary(ledger: pl.DataFrame) -> pl.DataFrame:
     """Rows and cells in the ledger by rule and column. Raw texts stay in the ledger: they are people's own."""
     counted = ledger.group_by("rule", "column", "action", maintain_order=True).agg(pl.len().alias("n"))
@@ -231,13 +240,13 @@ def ledger_summary(ledger: pl.DataFrame) -> pl.DataFrame:
 def facts(kept: pl.DataFrame, schools: pl.DataFrame, work: Cleaning, study: Loaded) -> pl.DataFrame:
     """``clean.sample``: what the analyses rest on. Only facts that apply to the study."""
     instrument, n = study.instrument, kept.height
-    rows: list[tuple[str, str, float, str]] = []
+    rows: list[tuple[str, str, float | None, str]] = []
 
     def count(fact: str, label: str, value: int) -> None:
         rows.append((fact, label, float(value), f"{value:,}"))
 
-    def share(fact: str, label: str, value: float) -> None:
-        rows.append((fact, label, value, f"{value:.1%}"))
+    def share(fact: str, label: str, value: float | None) -> None:
+        rows.append((fact, label, value, "withheld" if value is None else f"{value:.1%}"))
 
     count("rows_received", "Rows received", work.received)
     count("rows_dropped", "Rows dropped", work.received - n)
@@ -260,7 +269,10 @@ def facts(kept: pl.DataFrame, schools: pl.DataFrame, work: Cleaning, study: Load
     levels = study.key_stages.levels if study.key_stages else []
     if any(level.stage for level in levels) and kept["group"].count():
         primary = [level.id for level in levels if level.stage == "primary"]
-        share("primary_share", "Share in primary key stages", kept["group"].drop_nulls().is_in(primary).mean())
+        sizes = kept["group"].drop_nulls().value_counts()["count"]
+        # Beside the levels that are shown, it would tell how many a withheld one has.
+        known = None if (sizes < study.min_group).any() else kept["group"].drop_nulls().is_in(primary).mean()
+        share("primary_share", "Share in primary key stages", known)
     for column, given in (
         ("age", study.columns.age or study.columns.birth_date),
         ("gender", study.gender),

@@ -41,7 +41,6 @@ from numpy.typing import NDArray
 
 from learning_survey import groups as comparison
 from learning_survey.bands import EXACT
-from learning_survey.disclosure import rounded
 from learning_survey.group_sample import Groups, Sample
 from learning_survey.groups import clustered_g, hedges_j, noncentral_g, pooled_sd
 from learning_survey.uncertainty import NAN, Codes, Estimate, t_quantile
@@ -81,8 +80,8 @@ def effects(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFram
             found = of_pair(part, instrument, groups.level) if shown else nothing()
             sizes = {"n_a": part.size(a) if a in large else NAN, "n_b": part.size(b) if b in large else NAN}
             names = {"dimension": dimension, "group_a": groups.ids[a], "group_b": groups.ids[b]}
-            rows.append(names | rounded(sizes | found, sample, groups, instrument))
-    return pd.DataFrame(rows).drop(columns="rounded_to")
+            rows.append(names | sizes | found)
+    return pd.DataFrame(rows)
 
 
 def of_pair(sample: Sample, instrument: Instrument, level: float) -> dict[str, float | str | None]:

@@ -6,31 +6,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning_survey.config import ALL
 from learning_survey.errors import SurveyError
 from learning_survey.group_sample import Groups
 
 if TYPE_CHECKING:
-    from learning_survey.cells import Cells, Codes
+    from learning_survey.cells import Cells
     from learning_survey.config import Loaded
 
 
 def groups_of(cells: Cells, study: Loaded) -> Groups:
     """The study's categories in the order of its file; raises SurveyError for a study that has none.
 
-    With ``gender.small: merge``, a category of fewer than ``min_group`` students is counted with ``gender.merge_into``.
-    Otherwise it stays and is withheld.
+    The cells have only those that are compared (``disclosure.compared``): a small one is there without students. Where
+    the study merges such, every category without students counts as merged: whether it had some is not told.
     """
     if study.gender is None:
         raise SurveyError("no 'gender' to compare", where=f"study {study.id}", remedy="Add it to the study's file.")
     categories, into = study.gender.categories, study.gender.merge_into
     ids = [category.id for category in categories]
-    of, merged = cells.codes("gender", ids), {}
-    if into is not None:
-        for g in small(cells, of, len(ids), study.min_group):
-            if ids[g] != into:
-                of = np.where(of == g, ids.index(into), of)
-                merged[ids[g]] = into
+    of = cells.codes("gender", ids)
+    empty = [name for k, name in enumerate(ids) if not np.any(of == k)]
     return Groups(
         ids=ids,
         labels=[category.label for category in categories],
@@ -38,11 +33,5 @@ def groups_of(cells: Cells, study: Loaded) -> Groups:
         of=of,
         level=study.resampling.level,
         min_group=study.min_group,
-        merged=merged,
+        merged={name: into for name in empty if into and name != into},
     )
-
-
-def small(cells: Cells, of: Codes, groups: int, least: int) -> list[int]:
-    """Groups that some, but fewer than ``least`` students are in."""
-    sizes = np.bincount(of[of >= 0], cells.counts(ALL).sums()[of >= 0], groups)
-    return [g for g in range(groups) if 0 < sizes[g] < least]

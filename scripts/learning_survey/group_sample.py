@@ -40,8 +40,7 @@ class Sample:
     """One dimension's scores of students in a group: arrays of one length, whose entries stand for ``n`` students each.
 
     Without ``n`` each entry is one student. ``alone``: the study has no schools and every student stands alone;
-    ``cluster`` then holds random groups, which serve resampling. ``total`` counts students with a score, in a group or
-    in none.
+    ``cluster`` then holds random groups, which serve resampling.
     """
 
     x: Array
@@ -49,7 +48,6 @@ class Sample:
     cluster: Codes
     n: Array | None = None
     alone: bool = False
-    total: float | None = None
 
     @classmethod
     def of(cls, cells: Cells, dimension: str, groups: Groups) -> Sample:
@@ -68,8 +66,7 @@ class Sample:
         key, entry = np.unique((group[keep] * clusters + cluster[keep]) * len(score) + at, return_inverse=True)
         where, of = np.divmod(key, max(len(score), 1))
         n = np.bincount(entry, counts.n[keep], len(key))
-        total = float(counts.n.sum())
-        return cls(score[of], where // clusters, where % clusters, n, not cells.schools, total)
+        return cls(score[of], where // clusters, where % clusters, n, not cells.schools)
 
     @cached_property
     def weight(self) -> Array:
@@ -83,7 +80,7 @@ class Sample:
     def part(self, groups: list[int]) -> Sample:
         """Only the students in some groups."""
         keep = np.isin(self.group, groups)
-        return Sample(self.x[keep], self.group[keep], self.cluster[keep], self.weight[keep], self.alone, self.total)
+        return Sample(self.x[keep], self.group[keep], self.cluster[keep], self.weight[keep], self.alone)
 
     def within(self, group: int) -> Array:
         """Scores of a group, an entry each."""

@@ -113,9 +113,10 @@ def small_groups(s: Summary, stage: str) -> None:
         said.append(f"Groups of fewer than {least} are counted with another: {into}.")
     if withheld:
         names = joined(f"\u201c{g}\u201d" for g in withheld)
-        said.append(f"Withheld where there are fewer than {least} of them: {names}.")
-    if any(r["rounded_to"] for r in rows):
-        said.append("Counts and means of the others are rounded, so that the few cannot be had by subtraction.")
+        said.append(
+            f"Withheld where there are fewer than {least} of them: {names}. So that totals do not tell of so few, up to"
+            f" {least} others, drawn at random from the largest group, may be left out of the comparison with them."
+        )
     s.count(f"{stage}.merged", table, len(merged))
     s.count(f"{stage}.withheld", table, len(withheld))
     s.say(f"{stage}.small", table, " ".join(said) or "No group is too small to show.")

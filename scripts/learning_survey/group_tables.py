@@ -77,8 +77,6 @@ def gender(s: Source) -> str | None:
 
 
 def small_note(s: Source, table: str) -> str:
-    """The sentences of a caption about groups that are counted with another, and about rounding."""
+    """The sentences of a caption about groups that are counted with another."""
     merged = {r["group_label"]: r["merged_with"] for r in s.rows(table) if r["merged_with"]}
-    notes = [f" {escaped(label)}: few, and counted with {escaped(into)}." for label, into in merged.items()]
-    rounded = any(r["rounded_to"] for r in s.rows(table))
-    return "".join(notes) + " Rounded, to protect a small group." * rounded
+    return "".join(f" {escaped(label)}: few, and counted with {escaped(into)}." for label, into in merged.items())

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.bands import is_high
-from learning_survey.disclosure import rounded
 from learning_survey.group_sample import Groups, Sample
 from learning_survey.studentised_range import upper_tail
 from learning_survey.uncertainty import NAN, Estimate, f_p, holm, mean, share, t_p, t_quantile, withhold
@@ -59,7 +58,7 @@ def means(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
                     "group": name,
                     "group_label": groups.labels[g],
                     "group_order": g + 1,
-                    **rounded(numbers, sample, groups, instrument),
+                    **numbers,
                     "includes": joined_labels(groups, name),
                     "merged_with": label_of(groups, groups.merged.get(name)),
                     "primary_n": estimate.n,
@@ -131,7 +130,7 @@ def pairs(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
                     "group_a": groups.ids[a],
                     "group_b": groups.ids[b],
                     "adjacent": groups.ordered and b == a + 1,
-                    **rounded(numbers, sample, groups, instrument),
+                    **numbers,
                     **g.columns("hedges_g"),
                     "naive_ci_low": naive.low,
                     "naive_ci_high": naive.high,
@@ -139,7 +138,7 @@ def pairs(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
                     "p_clustered": p,
                 }
             )
-    frame = pd.DataFrame(rows).drop(columns="rounded_to")
+    frame = pd.DataFrame(rows)
     return frame.assign(p_holm=holm(frame["p_clustered"].to_numpy()))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from learning_survey import file_labels, people, privacy, tables
+from learning_survey import disclosure, file_labels, people, privacy, tables
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.exports import Sheet, export_files, read_export
@@ -66,6 +66,8 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     labels = file_labels.labels(paths, study)
     written = [row for _, _, how in done for row in how]
     shown = sorted((file_labels.shown(row, labels, study) for row in written), key=lambda row: row["file"])
+    hidden = disclosure.hidden([row["rows"] for row in shown], study.min_group)
+    shown = [row | {"rows": None} if out else row for row, out in zip(shown, hidden, strict=True)]
     tables.write(pl.DataFrame(shown, infer_schema_length=None), "ingest.files", table_folder, study)
     file_labels.write(written, labels, out.with_name(file_labels.FILE))
     columns = people.schema("ingested", study.instrument)
@@ -113,7 +115,7 @@ def as_received(sheet: Sheet, study: Loaded, rows: int) -> dict[str, object]:
     """How one export is written: a row of the table ``ingest.files``. What its format does not have is null."""
     file = file_labels.name_of(sheet.path, study)
     how = {key: value if value != "" else None for key, value in asdict(sheet.detected).items()}
-    return {"file": file, **how, "columns": len(sheet.header), "rows": rows if rows >= study.min_group else None}
+    return {"file": file, **how, "columns": len(sheet.header), "rows": rows}
 
 
 def coder(study: Loaded) -> Callable[[Sequence[Export]], tuple[pl.DataFrame, list[int]]]:

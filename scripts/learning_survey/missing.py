@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import em
+from learning_survey import disclosure, em
+from learning_survey.cells import Cells
 from learning_survey.moments import Moments
 from learning_survey.reliability import alpha
 from learning_survey.students import Students
@@ -36,7 +37,7 @@ def tables(study: Loaded, processed: Path) -> dict[str, pd.DataFrame]:
     moments = Moments.load(processed / "moments.npz")
     return {
         "items": items(study, rows),
-        "schools": schools(study, rows),
+        "schools": schools(study, rows, Cells.read(processed, study)),
         "groups": groups(study, rows),
         **models(study, rows, moments),
     }
@@ -54,16 +55,22 @@ def items(study: Loaded, rows: pl.LazyFrame) -> pd.DataFrame:
     return withhold(frame, "n", ["missing", "share"], study.min_group)
 
 
-def schools(study: Loaded, rows: pl.LazyFrame) -> pd.DataFrame:
-    """Share of answers missing in each school; no rows for a study without schools."""
+def schools(study: Loaded, rows: pl.LazyFrame, cells: Cells) -> pd.DataFrame:
+    """Share of answers missing in each school that may be shown; no rows for a study without schools."""
     import pandas as pd
 
     found = _shares(study, rows, "school") if study.columns.school else []
-    return _withheld(pd.DataFrame(found, columns=["school", "n", "share"]), study)
+    frame = pd.DataFrame(found, columns=["school", "n", "share"])
+    hidden = disclosure.hidden_schools(cells, study)
+    frame["n"] = frame["n"].mask(frame["school"].isin(np.array(cells.schools, dtype=object)[hidden]))
+    return _withheld(frame, study)
 
 
 def groups(study: Loaded, rows: pl.LazyFrame) -> pd.DataFrame:
-    """Share of answers missing in each level of the ordered group and each gender; students without one apart."""
+    """Share of answers missing in each level of the ordered group and each gender; students in no group apart.
+
+    A group that is withheld keeps its row; its students are among those in none (``disclosure.compared``).
+    """
     import pandas as pd
 
     found = []
@@ -74,8 +81,10 @@ def groups(study: Loaded, rows: pl.LazyFrame) -> pd.DataFrame:
         if not levels:
             continue
         shares = {level: (n, share) for level, n, share in _shares(study, rows, kind, unknown=True)}
-        labels = {level.id: level.label for level in levels} | {"unknown": "Not known"}
-        found += [(kind, level, labels[level], *shares[level]) for level in labels if level in shares]
+        labels = {level.id: level.label for level in levels}
+        found += [(kind, level, label, *shares.get(level, (0, NAN))) for level, label in labels.items()]
+        if "unknown" in shares:
+            found.append((kind, "unknown", "Not known or withheld", *shares["unknown"]))
     return _withheld(pd.DataFrame(found, columns=["kind", "group", "label", "n", "share"]), study)
 
 
@@ -119,6 +128,9 @@ def models(study: Loaded, rows: pl.LazyFrame, moments: Moments) -> dict[str, pd.
         for other in ("listwise", "fiml"):
             frame[f"{estimate}_{other}_difference"] = frame[f"{estimate}_{other}"] - frame[estimate]
     listwise = [c for c in frame if "listwise" in c]
+    # Of few who left something out, what they answered would be the difference.
+    left_out = frame["n"] - frame["n_complete"]
+    frame.loc[(left_out > 0) & (left_out < study.min_group), listwise] = NAN
     frame = withhold(frame, "n_complete", listwise, study.min_group)
     others = [c for c in frame if c.startswith(("mean", "alpha", "fiml")) and c not in listwise]
     mcar = withhold(pd.DataFrame(tests), "n", ["patterns", "chi_square", "df", "p"], study.min_group)

@@ -78,8 +78,8 @@ class Models:
     def shown(self, count: float, least: int) -> float:
         """A number of students, or degrees of freedom, as results may have it.
 
-        Where a level is withheld and the students in no model are fewer than ``least``, what is near to the number of
-        students is rounded to a multiple of ``least``: subtraction from all students must not give the level's size.
+        Where a level is too small for the model, or the students in no model are fewer than ``least``, what is near to
+        the number of students is rounded to a multiple of ``least``: subtraction must not give how many they are.
         """
         if self.design is None or not self.design.exposed or not count > 0.9 * self.design.students:
             return count

@@ -71,7 +71,7 @@ class Design:
     schools: float
     sd: float
     exposed: bool = False
-    """Whether the number of students, beside that of all, tells how many a withheld level has."""
+    """Whether the number of students, beside that of all, may tell how many are in a level too small, or in none."""
 
     def of(self, term: str) -> list[Level]:
         """The levels of a term that are in the model, the reference first."""
@@ -128,7 +128,12 @@ def design(cells: Cells, dimension: str, study: Loaded, register: Register) -> D
     X = np.column_stack(columns)[keep]
     kept = independent(X, n[keep])
     levels = [_placed(level, kept) for level in levels]
-    exposed = any(reason.startswith("fewer") for reason in out.values()) and n.sum() - students < least
+    few = any(
+        n[f.of == k].sum() > 0 and out.get((f.term, k), "").startswith("fewer")
+        for f in known
+        for k in range(len(f.ids))
+    )
+    exposed = few or 0 < n.sum() - students < least
     return replace(_joined(X[:, kept], cells, counts, keep, levels), exposed=bool(exposed))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.bands import EXACT
+from learning_survey.disclosure import hidden_schools
 from learning_survey.gender import groups_of
 from learning_survey.jackknife import parts
 from learning_survey.mixed import fit, resampled, why_not
@@ -36,6 +37,7 @@ class Sample:
     """Students of one cleaning and scoring: ``n``, ``s``, ``q`` (G, D, K + 1, J + 1) are numbers, sums and squares.
 
     ``high[rule]`` are those rated high by it; ``weights`` (B, P) are 1 for every part in the first row, then resamples.
+    ``hidden`` are the schools that no table shows (disclosure), in the order of ``n``; without schools nothing is.
     """
 
     study: Loaded
@@ -45,6 +47,7 @@ class Sample:
     high: dict[str, Array]
     weights: Array
     schools: list[str]
+    hidden: NDArray[np.bool_]
     _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -73,7 +76,8 @@ class Sample:
             for rule, (cut, passed) in cuts(instrument).items():
                 # The smallest score above the middle lies further from it than rounding can.
                 high[rule][:, d] = total(counts.high(cut + 2 * EXACT if passed else cut))
-        return cls(study, n, s, q, high, weights, cells.schools)
+        hidden = hidden_schools(cells, study) if cells.schools else np.zeros(shape[0], dtype=bool)
+        return cls(study, n, s, q, high, weights, cells.schools, hidden)
 
     # ------------------------------------------------------------ resampling
 
@@ -177,8 +181,9 @@ class Sample:
         return (sums if by == "group" else sums.swapaxes(2, 3))[:, :, :-1]
 
     def _over_schools(self, n: Array, s: Array) -> Array:
-        """Means of school means, of schools with at least ``min_group`` such students: sums (G, ...) to (B, ...)."""
+        """Means of school means, of shown schools with ``min_group`` such students: sums (G, ...) to (B, ...)."""
         enough = n >= self.study.min_group
+        enough[self.hidden] = False
         means = np.divide(s, n, out=np.zeros_like(s), where=enough)
         rest = len(self.n) - len(n)  # students without a school are in no school, but they are drawn
         padded = [np.concatenate([a, np.zeros((rest, *a.shape[1:]))]) for a in (means, enough.astype(float))]
@@ -199,7 +204,7 @@ class Sample:
     @cached_property
     def ranked(self) -> NDArray[np.int64]:
         """Positions of the schools with enough students on every dimension."""
-        return np.flatnonzero((self.sizes >= least_students(self.study)).all(axis=1))
+        return np.flatnonzero((self.sizes >= least_students(self.study)).all(axis=1) & ~self.hidden)
 
     def school_means(self, adjustment: str) -> Array:
         """School means (G, D): as they are, or less what a school's composition would lead to expect."""

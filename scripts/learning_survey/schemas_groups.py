@@ -14,9 +14,6 @@ _GROUP_MEANS = {
     **estimate("mean", "mean", "mean score"),
     "sd": Column("mean", "standard deviation of scores"),
     **estimate("share_high", "share", "share of students rated high"),
-    "rounded_to": Column(
-        "mean", "unit to which means are rounded so that a withheld group is not a difference; empty: not rounded"
-    ),
     "includes": text("small groups that are counted in this one"),
     "merged_with": text("the group that this one, being small, is counted in"),
 }

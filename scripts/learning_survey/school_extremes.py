@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from learning_survey.config import ALL
 from learning_survey.school_means import Shrunken
 from learning_survey.school_scores import SchoolScores, Scores
-from learning_survey.schools import least_students
+from learning_survey.schools import shown
 from learning_survey.uncertainty import NAN, Estimate, holm, t_p, t_quantile, wilson
 from learning_survey.variance_components import components
 
@@ -36,14 +36,15 @@ def extremes(cells: Cells, school_means: pd.DataFrame, study: Loaded) -> pd.Data
 
     from learning_survey.schemas import TABLES
 
-    level, least, cut = study.resampling.level, least_students(study), study.instrument.high_from
+    level, cut = study.resampling.level, study.instrument.high_from
     top, bottom = top_and_bottom(school_means)
     rows = []
     for dimension in study.instrument.dimension_ids:
         row = {"dimension": dimension, "top_school": top, "bottom_school": bottom}
         scores = SchoolScores.of(cells, dimension)
         first, second = (scores.at(name) if name else Scores(np.empty(0), np.empty(0)) for name in (top, bottom))
-        if min(first.count, second.count) < least:
+        large = dict(zip(scores.names, shown(cells, scores.sums(), study), strict=True))
+        if not (large.get(top) and large.get(bottom)):
             rows.append(row)
             continue
         high = [group.high(cut) for group in (first, second)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from learning_survey.config import ALL
 from learning_survey.school_means import Shrunken
 from learning_survey.school_scores import SchoolScores, Scores
-from learning_survey.schools import least_students
+from learning_survey.schools import shown
 from learning_survey.uncertainty import NAN, Estimate
 from learning_survey.variance_components import components
 
@@ -44,14 +44,15 @@ def gaps(cells: Cells, study: Loaded) -> dict[str, pd.DataFrame]:
     for k, dimension in enumerate([*instrument.dimension_ids, ALL]):
         scores = SchoolScores.of(cells, dimension)
         high = scores.high(instrument.high_from)
-        halves = Halves.of(scores, high, study, [study.seed, k, 1])
+        large = shown(cells, scores.sums(), study)
+        halves = Halves.of(scores, high, large, study, [study.seed, k, 1])
         counts = cells.counts(dimension)
         sd = np.sqrt(Scores(counts.score, counts.n).variance)
         measures = {"gaps": (scores.score, 1 / sd if sd > 0 else NAN, halves.means)}
         if dimension != ALL:
             measures["gaps_high"] = (high, 100.0, halves.shares)
         for name, (value, scale, split) in measures.items():
-            drawing = Drawing(least_students(study), level, study.resampling.draws, (study.seed, k, 2))
+            drawing = Drawing(large, level, study.resampling.draws, (study.seed, k, 2))
             row = gap(scores, value, scale, drawing, shares=name == "gaps_high")
             rows[name].append({"dimension": dimension} | row | other_half(split, scale, level))
     return {name: pd.DataFrame(found, columns=list(TABLES[f"schools.{name}"].columns)) for name, found in rows.items()}
@@ -59,9 +60,9 @@ def gaps(cells: Cells, study: Loaded) -> dict[str, pd.DataFrame]:
 
 @dataclass(frozen=True)
 class Drawing:
-    """The smallest school that is shown, the level of intervals, how many draws and their seed."""
+    """Which schools are shown (G), the level of intervals, how many draws and their seed."""
 
-    least: int
+    shown: NDArray[np.bool_]
     level: float
     draws: int
     seed: tuple[int, ...]
@@ -79,7 +80,7 @@ def gap(scores: SchoolScores, value: Array, scale: float, drawing: Drawing, *, s
     """
     n, level, draws = scores.sums(), drawing.level, drawing.draws
     some = n > 0
-    shown = n[some] >= drawing.least
+    shown = drawing.shown[some]
     count = int(shown.sum())
     shrunken = Shrunken(n[some], scores.means(value)[some], components(scores.components_of(value)))
     row: dict[str, float] = {"n_schools": count}
@@ -121,15 +122,15 @@ class Halves:
         self.means, self.shares = means, shares
 
     @classmethod
-    def of(cls, scores: SchoolScores, high: Array, study: Loaded, seed: list[int]) -> Halves:
+    def of(cls, scores: SchoolScores, high: Array, large: NDArray[np.bool_], study: Loaded, seed: list[int]) -> Halves:
         """Each school's students are parted at random, by exact draws of how many of each score fall in the first half.
 
         That is the multivariate hypergeometric distribution; the first half has n // 2 of n students. ``high`` (an
-        entry each) is 1 for a score that counts as high.
+        entry each) is 1 for a score that counts as high, ``large`` (G) says which schools are shown.
         """
         n, rng = scores.sums(), np.random.default_rng(seed)
         draws = min(study.resampling.draws, SPLITS)
-        kept = np.flatnonzero((n >= least_students(study)) & (n >= 2))
+        kept = np.flatnonzero(large & (n >= 2))
         found = np.full((2, 2, draws, len(kept)), NAN)  # means or shares, half, draw, school
         for k, school in enumerate(kept):
             own = scores.school == school

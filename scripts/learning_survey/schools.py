@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from learning_survey.config import ALL
 from learning_survey.describe import row_mean
+from learning_survey.disclosure import hidden_schools
 from learning_survey.school_adjusted import adjusted
 from learning_survey.school_means import Shrunken, ranking
 from learning_survey.school_scores import SchoolScores
@@ -35,6 +36,11 @@ def least_students(study: Loaded) -> int:
     from learning_survey.plans import SchoolPlan
 
     return max((study.schools or SchoolPlan()).min_students, study.min_group)
+
+
+def shown(cells: Cells, n: Array, study: Loaded) -> NDArray[np.bool_]:
+    """Which schools a table of one dimension shows (G), ``n`` being their students with a score on it (G)."""
+    return (n >= least_students(study)) & ~hidden_schools(cells, study)
 
 
 def variance(cells: Cells, instrument: Instrument, level: float, min_group: int) -> pd.DataFrame:
@@ -70,40 +76,41 @@ def raw_means(cells: Cells, study: Loaded) -> pd.DataFrame:
     frames = []
     for dimension in [*study.instrument.dimension_ids, ALL]:
         scores = SchoolScores.of(cells, dimension)
-        columns = {"school": scores.names, "n": scores.sums(), "mean": scores.means(scores.score)}
-        frames.append(pd.DataFrame({"dimension": dimension} | columns))
-    return withhold(pd.concat(frames, ignore_index=True), "n", ["mean"], least_students(study))
+        n, mean = scores.sums(), scores.means(scores.score)
+        n, mean = (np.where(shown(cells, n, study), column, NAN) for column in (n, mean))
+        frames.append(pd.DataFrame({"dimension": dimension, "school": scores.names, "n": n, "mean": mean}))
+    return pd.concat(frames, ignore_index=True)
 
 
 def means(cells: Cells, study: Loaded) -> pd.DataFrame:
     """Table ``schools.means``: for each dimension and for 'all', every school with students.
 
     'all' takes each student's mean over the dimensions; its share high is the mean over dimensions of the school's
-    shares. A school with fewer than ``least_students`` keeps its row, without numbers and without a rank.
+    shares. A school that is not ``shown`` keeps its row, without numbers and without a rank.
     """
     import pandas as pd
 
-    instrument, least = study.instrument, least_students(study)
-    frames = []
+    instrument, frames = study.instrument, []
     for k, dimension in enumerate([*instrument.dimension_ids, ALL]):
         scores = SchoolScores.of(cells, dimension)
         n, mean = scores.sums(), scores.means(scores.score)
-        shown = n >= least
+        large = shown(cells, n, study)
         frame = pd.DataFrame({"dimension": dimension, "school": scores.names, "n": n, "mean": mean})
-        frame = frame.assign(**_drawn(scores, mean, shown, study, [study.seed, k]))
+        frame = frame.assign(**_drawn(scores, mean, large, study, [study.seed, k]))
         value, half = adjusted(cells, dimension, study)
         frame = frame.assign(**Estimate(value, value - half, value + half).columns("adjusted"))
         if dimension == ALL:
             frame["share_high"] = row_mean(f["share_high"].to_numpy() for f in frames)
         else:
             frame["share_high"] = scores.means(scores.high(instrument.high_from))
-        frames.append(frame.assign(rank=frame["mean"].where(shown).rank(ascending=False, method="min")))
-    frame = pd.concat(frames, ignore_index=True)
-    return withhold(frame, "n", [c for c in frame if c not in ("dimension", "school", "n")], least)
+        frame["rank"] = frame["mean"].where(large).rank(ascending=False, method="min")
+        frame.loc[~large, frame.columns[2:]] = NAN
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _drawn(
-    scores: SchoolScores, mean: Array, shown: NDArray[np.bool_], study: Loaded, seed: list[int]
+    scores: SchoolScores, mean: Array, large: NDArray[np.bool_], study: Loaded, seed: list[int]
 ) -> dict[str, Array]:
     """What ``means`` says of each school beside its raw mean: columns of length G."""
     level, some = study.resampling.level, scores.sums() > 0
@@ -112,8 +119,8 @@ def _drawn(
     shrunken = Shrunken(scores.sums()[some], mean[some], components(scores.components_of(scores.score)))
     if not shrunken.known:
         return columns
-    half, near = shrunken.half(level), shrunken.comparison(level, shown[some])
-    value, ranks = shrunken.value, ranking(shrunken, shown[some], study.resampling.draws, seed, level)
+    half, near = shrunken.half(level), shrunken.comparison(level, large[some])
+    value, ranks = shrunken.value, ranking(shrunken, large[some], study.resampling.draws, seed, level)
     found = [value, value - half, value + half, value - near, value + near, *ranks]
     for name, column in zip(names, found, strict=True):
         columns[name][some] = column

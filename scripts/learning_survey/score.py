@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import people
+from learning_survey import disclosure, people
 from learning_survey.cells import KEYS
 from learning_survey.config import ALL
+from learning_survey.disclosure import GROUPINGS
 from learning_survey.errors import SurveyError
 from learning_survey.moments import Moments, save_groups
 from learning_survey.two_way import TwoWay, blocks, choices
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from learning_survey.config import Loaded
     from learning_survey.instrument import Instrument
 
-GROUPINGS = ("group", "gender")  # columns that cut schools into groups with moments of their own
 ROUNDED = 10  # decimals of ALL, whose last digits depend on which dimensions were added
 BLOCK = 100_000  # rows whose moments are taken at a time
 
@@ -41,7 +41,9 @@ def score(study: Loaded, clean: Path, flags: Path, out: Path) -> None:
             where=f"{clean}, {flags}",
             remedy="Run the pipeline; the step 'clean' makes them.",
         ) from None
-    scores = scored(kept, instrument).insert_column(1, clusters(kept["school"], study).alias("cluster"))
+    scores = disclosure.compared(scored(kept, instrument), study)
+    scores.insert_column(1, clusters(kept["school"], study).alias("cluster"))
+    flagged = disclosure.unflagged(scores, flagged, study)
     moments, grouped = moments_of(scores, instrument.item_ids + instrument.dimension_ids, instrument.item_ids)
     people.write(scores, "scores", out / "scores.parquet", instrument)
     people.write(cells_of(scores, flagged, study), "cells", out / "cells.parquet", instrument)

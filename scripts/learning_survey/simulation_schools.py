@@ -48,7 +48,7 @@ def _scores(rng: np.random.Generator, icc: float) -> tuple[SchoolScores, Array]:
 def _of_schools(rng: np.random.Generator) -> Counter[str]:
     scores, true = _scores(rng, ICC)
     raw, shown = scores.means(scores.score), np.ones(SCHOOLS, bool)
-    drawing = Drawing(2, LEVEL, DRAWS, (int(rng.integers(1 << 31)),))
+    drawing = Drawing(np.ones(SCHOOLS, dtype=bool), LEVEL, DRAWS, (int(rng.integers(1 << 31)),))
     shrunken = Shrunken(scores.sums(), raw, components(scores.components_of(scores.score)))
     low, high, _ = ranking(shrunken, shown, DRAWS, [int(rng.integers(1 << 31))], LEVEL)
     rank = np.argsort(np.argsort(-true)) + 1

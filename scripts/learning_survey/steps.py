@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.config import ALL
-from learning_survey.disclosure import rounded
 from learning_survey.group_draws import Draws
 from learning_survey.group_sample import Groups, Sample
 from learning_survey.groups import trend
@@ -79,11 +78,11 @@ def isotonic(cells: Cells, study: Loaded, groups: Groups, draws: Draws) -> pd.Da
                     "dimension": dimension,
                     "group": name,
                     "direction": "falls" if sign > 0 else "rises",
-                    **rounded(numbers, sample, groups, study.instrument),
+                    **numbers,
                     "pooled": at is not None and abs(value - found.mean[at]) > 1e-9,
                 }
             )
-    return pd.DataFrame(rows).drop(columns="rounded_to")
+    return pd.DataFrame(rows)
 
 
 def steps(cells: Cells, study: Loaded, groups: Groups, draws: Draws) -> pd.DataFrame:

@@ -384,6 +384,9 @@ def test_a_date_that_is_none_is_refused(survey, dated):
 
 def test_the_facts_are_those_of_the_sample(survey):
     cleaned(survey, lambda f: put(put(f, "d1_1", {0: None, 1: None}), "gender", {0: None}))
+    assert fact(survey, "primary_share") is None, "beside the sizes of large key stages it would tell those of small"
+    survey.change(min_group=1)
+    cleaned(survey, lambda f: put(put(f, "d1_1", {0: None, 1: None}), "gender", {0: None}))
     assert fact(survey, "students") == 36 and fact(survey, "items") == 8 and fact(survey, "dimensions") == 2
     assert fact(survey, "response_points") == 5 and fact(survey, "countries") == 2
     assert fact(survey, "missing_answers") == pytest.approx(2 / (36 * 8), rel=1e-9)

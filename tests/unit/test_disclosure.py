@@ -1,95 +1,174 @@
-"""What a reader can work out by subtraction: the few who are withheld stay hidden."""
+"""Who is compared: small groups are merged or left out, and what is left of a total is nobody or enough students."""
 
 import numpy as np
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from samples import make_cells, make_instrument, make_study
 
-from learning_survey import effects, gender, groups
-from learning_survey.disclosure import exposed, unit
-from learning_survey.group_sample import Sample
+from learning_survey import gender
+from learning_survey.disclosure import compared, hidden, hidden_schools, unflagged
 
-CATEGORIES = {"categories": [{"id": k, "label": k.capitalize(), "values": [k]} for k in ("boys", "girls", "other")]}
 INSTRUMENT = make_instrument()
+LEAST = 10
+CATEGORIES = {"categories": [{"id": k, "label": k.capitalize(), "values": [k]} for k in ("boys", "girls", "other")]}
+LEVELS = {
+    "label": "Key stage",
+    "source": "column",
+    "levels": [{"id": k, "label": k, "values": [k]} for k in ("KS1", "KS2", "KS3")],
+}
 
 
-def cohort(*, few=7, unknown=0, size=400, small="withhold", **keys):
-    """``few`` students of the third group, all at 1.25 on d1, ``unknown`` without a gender; everyone has d1 alone."""
-    rng = np.random.default_rng(3)
-    x = np.round(4 * rng.uniform(1, 5, size)) / 4
-    who = rng.choice(["boys", "girls"], size).astype(object)
-    who[:few], x[:few] = "other", 1.25
-    who[few : few + unknown] = None
-    gender_plan = CATEGORIES | {"small": small} | keys
-    study = make_study(INSTRUMENT, gender=gender_plan)
-    cells = make_cells(INSTRUMENT, {"d1": x}, school=[f"S{k % 20:02d}" for k in range(size)], gender=who)
-    return cells, gender.groups_of(cells, study), x, who
+def study_of(small="withhold", into=None, **keys):
+    plan = CATEGORIES | {"small": small} | ({"merge_into": into} if into else {})
+    return make_study(INSTRUMENT, gender=plan, key_stages=LEVELS, **keys)
 
 
-def by_subtraction(means, n, mean):
-    """Students who are not shown, and their mean, from a published total and the table of the groups."""
-    shown = means[(means["dimension"] == "d1") & means["n"].notna()]
-    left = n - shown["n"].sum()
-    return left, (n * mean - (shown["n"] * shown["mean"]).sum()) / left if left else np.nan
-
-
-def test_without_rounding_subtraction_would_tell_and_with_it_does_not():
-    cells, compared, x, who = cohort()
-    exact = [x[who == k].mean() for k in ("boys", "girls")], [(who == k).sum() for k in ("boys", "girls")]
-    assert (x.sum() - np.dot(*exact)) / 7 == pytest.approx(1.25), "the few are there to be found"
-    means = groups.means(cells, INSTRUMENT, compared)
-    left, value = by_subtraction(means, len(x), x.mean())
-    assert left != 7 and not abs(value - 1.25) < 0.5
-    shown = means.query("dimension == 'd1' and n.notna()")
-    assert (shown["n"] % 10 == 0).all() and (shown["rounded_to"] == 0.05).all(), "2 · 9 / 393 and more"
-    np.testing.assert_allclose(
-        shown[["mean", "sd", "mean_ci_low"]] / 0.05, np.round(shown[["mean", "sd", "mean_ci_low"]] / 0.05)
+def students(gender=(), group=(), scored=None):
+    """A row per student as ``score.scored`` gives it, with both scores; ``scored`` may say who has one on d2."""
+    n = max(len(gender), len(group))
+    answers = {i: [1.0] * n for i in INSTRUMENT.item_ids}
+    d2 = [3.0] * n if scored is None else [3.0 if s else None for s in scored]
+    who = {"gender": list(gender) or [None] * n, "group": list(group) or [None] * n}
+    return pl.DataFrame(
+        {"k": range(n)} | who | answers | {"d1": [3.0] * n, "d2": d2},
+        schema_overrides={"gender": pl.String, "group": pl.String, "d2": pl.Float64},
     )
-    assert means.query("group == 'other'")["n"].isna().all()
 
 
-def test_levels_and_counts_are_rounded_in_every_table_and_standardised_differences_are_not():
-    cells, compared, x, who = cohort()
-    pairs = groups.pairs(cells, INSTRUMENT, compared).iloc[0]
-    boys, girls = x[who == "boys"], x[who == "girls"]
-    assert pairs["hedges_g"] == pytest.approx(groups.hedges_g(boys, girls, 0.95).value)
-    assert pairs["n_a"] % 10 == 0 and round(pairs["difference"] / 0.05, 6).is_integer()
-    row = effects.effects(cells, INSTRUMENT, compared).iloc[0]
-    assert row["n_a"] % 10 == 0 and row["share_difference"] % 5 == pytest.approx(0, abs=1e-9)
-    assert round(row["sd_within"] / 0.05, 6).is_integer()
+def sizes(frame, column="gender"):
+    return dict(frame.group_by(column).len().rows())
+
+
+def test_nothing_changes_where_every_group_is_large_and_everybody_known():
+    frame = students(["boys"] * 30 + ["girls"] * 25 + ["other"] * 10)
+    frame = frame.with_columns(group=pl.Series(["KS1"] * 40 + ["KS2"] * 25))
+    assert compared(frame, study_of()).equals(frame)
+
+
+def test_the_few_are_left_out_with_as_many_of_the_largest_group_as_are_missing():
+    frame = students(["other"] * 4 + ["boys"] * 300 + ["girls"] * 200, ["KS1"] * 504)
+    found = compared(frame, study_of())
+    assert sizes(found) == {None: LEAST, "boys": 294, "girls": 200}
+    assert found["gender"][:4].null_count() == 4 and found["group"].equals(frame["group"])
+    assert found.drop("gender").equals(frame.drop("gender")), "only the group is taken from them"
+    assert compared(frame, study_of()).equals(found), "the same seed draws the same"
+    drawn = found.filter(pl.col("gender").is_null() & (frame["gender"] == "boys"))["k"].to_list()
+    assert drawn != list(range(4, 10)), "not the first in the file"
+
+
+def test_students_without_a_gender_do_not_hide_the_few_since_the_ledger_may_count_them():
+    frame = students([None] * 50 + ["other"] * 4 + ["boys"] * 300 + ["girls"] * 200)
+    assert sizes(compared(frame, study_of())) == {None: 60, "boys": 294, "girls": 200}
+
+
+@pytest.mark.parametrize(("unknown", "left"), [(3, 10), (10, 10), (0, 0)])
+def test_a_few_without_a_gender_are_no_difference_either(unknown, left):
+    frame = students([None] * unknown + ["boys"] * 60 + ["girls"] * 50)
+    assert sizes(compared(frame, study_of())).get(None, 0) == left
+
+
+def test_where_the_largest_group_cannot_spare_them_the_smallest_goes_as_a_whole():
+    frame = students(["other"] * 4 + ["boys"] * 15 + ["girls"] * 12)
+    assert sizes(compared(frame, study_of())) == {None: 16, "boys": 15}
+    frame = students(["other"] * 4 + ["boys"] * 12)
+    assert sizes(compared(frame, study_of())) == {None: 16}
+
+
+def test_small_genders_are_counted_with_another_and_the_tables_know():
+    frame = students(["other"] * 4 + ["boys"] * 60 + ["girls"] * 50)
+    study = study_of("merge", "girls")
+    found = compared(frame, study)
+    assert sizes(found) == {"boys": 60, "girls": 54}
+    cells = make_cells(INSTRUMENT, {"d1": [3.0] * 114}, gender=found["gender"].to_list())
+    groups = gender.groups_of(cells, study)
+    assert groups.merged == {"other": "girls"}
+    assert np.bincount(groups.of, minlength=3)[2] == 0
+
+
+def test_what_is_small_after_merging_is_left_out():
+    frame = students(["other"] * 4 + ["boys"] * 60 + ["girls"] * 3)
+    assert sizes(compared(frame, study_of("merge", "girls"))) == {None: 10, "boys": 57}
+    assert sizes(compared(students(["other"] * 12 + ["boys"] * 60), study_of("merge", "boys"))) == {
+        "other": 12,
+        "boys": 60,
+    }
+
+
+def test_a_group_few_of_whom_have_a_score_on_a_dimension_is_small_and_one_that_was_not_asked_is_not():
+    who = ["other"] * 20 + ["boys"] * 60 + ["girls"] * 50
+    few = compared(students(who, scored=[k < 6 or k >= 20 for k in range(130)]), study_of())
+    assert "other" not in sizes(few)
+    none = compared(students(who, scored=[k >= 20 for k in range(130)]), study_of())
+    assert sizes(none)["other"] == 20
+
+
+def test_those_left_out_count_on_every_dimension():
+    """Boys who have a score on d2 are drawn first: nine of eleven left would tell of nine on d2."""
+    who = ["other"] * 2 + ["boys"] * 60 + ["girls"] * 50
+    frame = students(who, scored=[k < 2 or k % 3 == 0 or k >= 62 for k in range(112)])
+    frame = frame.with_columns(pl.when(pl.col("d2").is_not_null()).then(pl.col("d2_1")).alias("d2_1"))
+    left = compared(frame, study_of()).filter(pl.col("gender").is_null())
+    assert left.height == left["d2"].count() == LEAST
+
+
+@given(
+    st.lists(st.sampled_from(["boys", "girls", "other", None]), min_size=1, max_size=60),
+    st.integers(1, 12),
+    st.randoms(use_true_random=False),
+    st.sampled_from([None, "girls", "other"]),
+)
+def test_of_any_students_nobody_or_enough_are_in_every_group_and_in_none(who, least, chance, into):
+    frame = students(who, scored=[chance.random() < 0.8 for _ in who])
+    study = study_of("merge" if into else "withhold", into, min_group=least)
+    found = compared(frame, study)
+    for _, rows in found.group_by("gender"):
+        for n, whole in ((rows.height, frame.height), *((rows[d].count(), frame[d].count()) for d in ("d1", "d2"))):
+            assert n == 0 or n >= min(least, whole)
+
+
+def test_the_flagged_are_nobody_where_they_are_few():
+    frame = students(["boys"] * 40)
+    for few, kept in ((0, 0), (4, 0), (10, 10)):
+        assert unflagged(frame, pl.Series([k < few for k in range(40)]), study_of()).sum() == kept
+
+
+# ---------------------------------------------------------------- schools and files
 
 
 @pytest.mark.parametrize(
-    ("few", "unknown", "is_exposed"), [(7, 0, True), (7, 2, True), (7, 3, False), (0, 4, False), (12, 0, False)]
+    ("n", "others", "out"),
+    [
+        ([30, 20, 40], 0, [0, 0, 0]),
+        ([30, 4, 40, 20], 0, [0, 1, 0, 1]),
+        ([30, 4, 5, 40, 20], 0, [0, 1, 1, 0, 1]),
+        ([30, 4, 7, 40, 20], 0, [0, 1, 1, 0, 0]),
+        ([30, 20, 40], 3, [0, 1, 0]),
+        ([30, 20, 40], 12, [0, 0, 0]),
+        ([30, 4, 40, 20], 50, [0, 1, 0, 1]),
+        ([4], 0, [1]),
+        ([0, 30, 4, 20], 0, [0, 0, 1, 1]),
+        ([], 0, []),
+    ],
 )
-def test_rounding_is_for_the_few_who_are_withheld(few, unknown, is_exposed):
-    cells, compared, x, _ = cohort(few=few, unknown=unknown)
-    assert exposed(Sample.of(cells, "d1", compared), compared) == is_exposed
-    means = groups.means(cells, INSTRUMENT, compared).query("dimension == 'd1' and n.notna()")
-    assert means["rounded_to"].notna().all() == is_exposed
-    if not is_exposed:
-        assert means["n"].sum() == len(x) - unknown - (few if few < 10 else 0)
+def test_the_next_smallest_is_withheld_with_the_small(n, others, out):
+    assert hidden(n, LEAST, others).tolist() == [bool(k) for k in out]
 
 
-def test_a_small_group_is_merged_by_rule_and_the_tables_say_so():
-    cells, compared, x, who = cohort(small="merge", merge_into="girls")
-    assert compared.merged == {"other": "girls"}
-    means = groups.means(cells, INSTRUMENT, compared).query("dimension == 'd1'").set_index("group")
-    assert means.loc["girls", "includes"] == "Other" and means.loc["other", "merged_with"] == "Girls"
-    assert np.isnan(means.loc["other", "n"])
-    assert means.loc["girls", "mean"] == pytest.approx(x[(who == "girls") | (who == "other")].mean(), abs=0.025)
-    assert means.loc["girls", "n"] % 10 == 0, "its exact size less that of girls elsewhere would tell the others'"
-    g = groups.pairs(cells, INSTRUMENT, compared).iloc[0]["hedges_g"]
-    assert g == pytest.approx(groups.hedges_g(x[who == "boys"], x[who != "boys"], 0.95).value)
+def test_a_school_is_small_where_few_have_a_score_on_any_dimension():
+    n = 30 + 20 + 40
+    school = np.repeat(["S01", "S02", "S03"], [30, 20, 40])
+    d2 = np.full(n, 3.0)
+    d2[4:30] = np.nan
+    cells = make_cells(INSTRUMENT, {"d1": np.full(n, 3.0), "d2": d2}, school=school)
+    assert hidden_schools(cells, study_of()).tolist() == [True, True, False]
 
 
-def test_a_group_that_is_large_enough_is_not_merged_nor_one_without_students():
-    for few in (12, 0):
-        _, compared, *_ = cohort(few=few, small="merge", merge_into="girls")
-        assert compared.merged == {}
-
-
-@pytest.mark.parametrize(
-    ("least", "found"), [(0.0004, 0.001), (0.045, 0.05), (0.05, 0.05), (0.11, 0.2), (0.7, 1.0), (3, 5)]
-)
-def test_units_are_round(least, found):
-    assert unit(least) == found
+@given(st.lists(st.integers(0, 40), max_size=8), st.integers(0, 30), st.integers(1, 15))
+def test_of_any_sizes_the_hidden_are_nobody_or_enough(n, others, least):
+    out = hidden(n, least, others)
+    left, shown = sum(k for k, h in zip(n, out, strict=True) if h), [k for k, h in zip(n, out, strict=True) if not h]
+    assert all(k == 0 or k >= least for k in shown)
+    if any(shown):
+        assert left >= least or (left == 0 and (others == 0 or others >= least))

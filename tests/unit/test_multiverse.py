@@ -32,7 +32,7 @@ def survey(tmp_path_factory):
         icc=0.15,
         group_shift=FALL,
         gender_shift=GAPS,
-        study={"clean": {"careless": {"irv": {"threshold": 0.6}}}},
+        study={"clean": {"careless": {"irv": {"threshold": 0.8}}}},
     )
     made.run("ingest", "clean", "score")
     write_plan(made, every_kind())

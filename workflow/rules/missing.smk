@@ -4,6 +4,7 @@ rule missing:
     input:
         scores=f"{PROCESSED}/scores.parquet",
         moments=f"{PROCESSED}/moments.npz",
+        cells=f"{PROCESSED}/cells.parquet",
         code=code("missing"),
     output:
         *tables("missing"),

@@ -13,7 +13,7 @@ rule score:
         by_gender=f"{PROCESSED}/moments_gender.npz",
         pairs=f"{PROCESSED}/pairs.npz",
     params:
-        settings=settings("resampling", "schools", "models"),
+        settings=settings("gender", "resampling", "schools", "models", "min_group"),
         lock=LOCK,
     log:
         "logs/{study}/score.log",
