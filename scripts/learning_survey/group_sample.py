@@ -39,7 +39,7 @@ class Groups:
 class Sample:
     """One dimension's scores of students in a group: arrays of one length, whose entries stand for ``n`` students each.
 
-    Without ``n`` each entry is one student. ``alone``: the study has no schools and every student stands alone;
+    Without ``n`` each entry is one student. ``alone``: fewer than two schools, every student stands alone;
     ``cluster`` then holds random groups, which serve resampling. ``total`` counts students with a score, in a group or
     in none.
     """
@@ -69,7 +69,7 @@ class Sample:
         where, of = np.divmod(key, max(len(score), 1))
         n = np.bincount(entry, counts.n[keep], len(key))
         total = float(counts.n.sum())
-        return cls(score[of], where // clusters, where % clusters, n, not cells.schools, total)
+        return cls(score[of], where // clusters, where % clusters, n, cells.alone, total)
 
     @cached_property
     def weight(self) -> Array:

@@ -56,6 +56,17 @@ class Tables:
             self._read[name] = read_rows(self.path(name), name) if name in self.names else []
         return self._read[name]
 
+    @property
+    def in_schools(self) -> bool:
+        """Whether intervals know of schools: the study has a column of them, and two schools or more."""
+        return in_schools(self.study, self["clean.sample"])
+
+
+def in_schools(study: Loaded, sample: list[Row]) -> bool:
+    """``Tables.in_schools`` from the rows of ``clean.sample``."""
+    number = next((r["value"] for r in sample if r["fact"] == "schools"), None)
+    return study.columns.school is not None and (number is None or number >= 2)
+
 
 def read_rows(path: Path, name: str) -> list[Row]:
     """The rows of table ``name`` as dicts: numbers as float, flags as bool, null as None. Raises SurveyError.
