@@ -421,6 +421,6 @@ def test_words_on_one_factor_and_on_one_school(phase_one):
     one = table[(table.solution != "dimensions") | (table.factor == table.factor[0])]
     content = replace(phase_one, tables=phase_one.tables | {"factors.loadings": one}, one_school=True)
     caption = figures.describe("loadings", content)[1]
-    assert "on 1 factor." in caption and "rotation" not in caption
+    assert "on 1 factor (" in caption and "rotation" not in caption
     assert "from random groups of students" in figures.describe("share_high", content)[1]
     assert "allow for students sitting in schools" in figures.describe("share_high", phase_one)[1]
