@@ -226,11 +226,16 @@ def _gender(d: Draft) -> list[str]:
     if "gender" not in d.found:
         return []
     lines = [
-        f"    - {{id: {ident}, label: {GENDERS[ident][0] if ident in GENDERS else _scalar(texts[0], flow=True)},"
-        f" values: {_flow(texts)}}}"
+        f"    - {{id: {ident}, label: {_gender_label(ident, texts)}, values: {_flow(texts)}}}"
         for ident, texts in d.found["gender"].meanings.items()
     ]
     return ["gender:", "  categories:", *lines]
+
+
+def _gender_label(ident: str, texts: list[str]) -> str:
+    """A category of one wording that is not boys' or girls' is called what it was called in the survey."""
+    own = ident not in GENDERS or (ident == "other" and len(texts) == 1)
+    return _scalar(texts[0], flow=True) if own else GENDERS[ident][0]
 
 
 def _different(texts: int) -> str:

@@ -189,7 +189,8 @@ def _reliability(s: Summary) -> None:
 def _confirmatory(s: Summary) -> None:
     table = "confirmatory.fit"
     compared = [r for r in s.tables[table] if r["estimator"] == "ml" and r["converged"] and r["bic"] is not None]
-    s.row("confirmatory.best", table, min(compared, key=lambda r: r["bic"], default=None))
+    best = min(compared, key=lambda r: r["bic"]) if len(compared) > 1 else None  # one is not the best of several
+    s.row("confirmatory.best", table, best)
 
 
 def _factors(s: Summary) -> None:

@@ -233,7 +233,7 @@ def study_values(study: Loaded) -> Values:
         "cohort": study.cohort,
         "people": study.people,
         "data_label": "this synthetic cohort" if study.synthetic else "these data",
-        "source": study.source or "not stated",
+        "source": study.source or "Not stated.",
         "survey_date": study.survey_date and (f"{study.survey_date}", f"{study.survey_date:%B %Y}"),
         "level": (study.resampling.level, f"{study.resampling.level:.0%}"),
         "draws": study.resampling.draws,
@@ -279,7 +279,7 @@ def study_values(study: Loaded) -> Values:
         "high_from": (instrument.high_from, text_of(instrument.high_from, "mean")),
         "dimension_list": joined(d.label for d in instrument.dimensions),
         "factor_list": instrument.factors and joined(f.label for f in instrument.factors),
-        "wording_source": instrument.wording_source or "not stated",
+        "wording_source": instrument.wording_source or "Not stated.",
     }
     values: Values = {}
     for prefix, group, file in (

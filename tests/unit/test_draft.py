@@ -422,6 +422,10 @@ def test_groups_whose_words_are_not_known_are_proposed_as_they_stand_and_asked_a
     assert "named so; each of its 4 words" in text and "longitudinal" not in content
     many = wide(tmp_path / "b.csv", Gender=lambda n: f"text {n}", **{"Year group": lambda n: f"group {n % 40}"})
     assert set(draft("new", [many]).found) == {"respondent"}
+    three = wide(tmp_path / "c.csv", Gender=lambda n: ["Male", "Female", "Non-binary"][n % 3])
+    (tmp_path / "config").rename(tmp_path / "old")
+    labels = [c["label"] for c in proposed(tmp_path, three)[0]["gender"]["categories"]]
+    assert labels == ["Boys", "Girls", "Non-binary"]
 
 
 def test_waves_are_groups_and_ids_that_come_again_make_the_study_longitudinal(tmp_path):
