@@ -79,7 +79,8 @@ def frames(study: Loaded, *, seed: int = 1, n_schools: int = 30) -> dict[str, pd
         published = pd.read_csv(file, dtype=str).set_index("claim_id").published.to_dict()
     level = {d: rng.uniform(0.35, 0.75) for d in study.instrument.dimension_ids}
     made = (
-        _flow(study)
+        _sample(study, n_schools)
+        | _flow(study)
         | _dimensions(study, rng, level, published)
         | _items(study, rng, level)
         | _loadings(study, rng, published)
@@ -96,6 +97,12 @@ def frames(study: Loaded, *, seed: int = 1, n_schools: int = 30) -> dict[str, pd
     if study.multiverse:
         made |= _multiverse(study, rng)
     return {name: _complete(name, rows) for name, rows in made.items()}
+
+
+def _sample(study, n_schools):
+    if not study.columns.school:
+        return {}
+    return {"clean.sample": [{"fact": "schools", "label": "Schools", "value": n_schools, "text": str(n_schools)}]}
 
 
 def _complete(name, rows):

@@ -118,13 +118,19 @@ class Cells:
         """Pseudonyms of the schools, sorted; empty for a study without schools."""
         return self.keys["school"].drop_nulls().unique().sort().to_list()
 
+    @property
+    def alone(self) -> bool:
+        """Whether every student stands alone: no schools, or one, which cannot tell how much schools differ."""
+        return len(self.schools) < 2
+
     @cached_property
     def cluster(self) -> Codes:
         """Each cell's cluster as a number from 0 (C): its school, and all students without one together.
 
-        To treat those as unrelated would make intervals too narrow. In a study without schools it is the random group.
+        To treat those as unrelated would make intervals too narrow. Where students stand ``alone`` it is the random
+        group.
         """
-        if not self.schools:
+        if self.alone:
             return self.codes("cluster", self.keys["cluster"].unique().sort().to_list())
         school = self.codes("school", self.schools)
         return np.where(school < 0, len(self.schools), school)

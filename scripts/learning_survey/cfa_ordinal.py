@@ -10,8 +10,9 @@ variances of 1:
     metric       loadings too; factor variances free from the second group on
     scalar       intercepts too; factor means free from the second group on
 
-An item with a single threshold says nothing of its residual variance and intercept: they stay 1 and 0. With two
-thresholds the level 'thresholds' fits as configural does: equal thresholds of such an item cannot be tested.
+An item with a single threshold says nothing of its residual variance, which stays 1, and does not tell its threshold
+from its intercept. With one or two thresholds the level 'thresholds' fits as configural does: equal thresholds of such
+an item cannot be tested.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def invariant(
         cells: list[Cell] = []
         if "tau" in equal:
             cells += [free("theta", i, i, 1.0).freed(f"{i}~~{i} ({group})", 1.0) for i in several]
-            cells += [free("nu", i) for i in several if "nu" not in equal or f"{i}~1" in released]
+            # Without it a lone threshold, equal in all groups, would have to tell of the groups' factor means, still 0.
+            cells += [free("nu", i) for i in model.items if i in tied and ("nu" not in equal or f"{i}~1" in released)]
         if "lambda" in equal:
             cells += [free("psi", f, f, 1.0) for f in factors]
         if "nu" in equal:

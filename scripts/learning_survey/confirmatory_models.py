@@ -66,7 +66,7 @@ class Sample:
         x = frame.cast(pl.Float64).fill_null(np.nan).to_numpy() if some else np.empty((0, len(ids)))
         few = f"fewer than {study.min_group} students answered every item" if len(whole) < study.min_group else ""
         used = cluster if few else cluster[complete]
-        clustered = bool(students.schools) and len(np.unique(used)) > 1
+        clustered = not students.alone and len(np.unique(used)) > 1
         own = cluster[complete] if clustered else np.zeros(len(whole), "U1")
         ordinal = Samples({}, {}, few) if few else Samples.of(study, whole, own if clustered else None)
         return cls(whole, own, x, cluster, clustered, ordinal, study.min_group, few)

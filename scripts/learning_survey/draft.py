@@ -115,6 +115,8 @@ def draft(name: str, files: Sequence[Path], stated: dict[str, str] | None = None
     left = [c for c in left if all(c is not f.column for f in found.values())]
     scales, codes, items, others = find_items(left)
     ignored = [(c, why_not(c, others, len(codes))) for c in left if all(c is not i.column for i in items)]
+    ignored += [(i.column, "everyone gave the same answer") for i in items if constant(i.column)]
+    items = [i for i in items if not constant(i.column)]
     dimensions = group(items)
     for alone in [i for i in items if not i.dimension]:
         ignored.append((alone.column, "has answers like the items, but belongs to no group of them"))
@@ -149,6 +151,12 @@ def draft(name: str, files: Sequence[Path], stated: dict[str, str] | None = None
         written=written,
         stated=stated or {},
     )
+
+
+def constant(column: Column) -> bool:
+    """Whether all of 20 or more answers are the same: such an item correlates with nothing, and analyses refuse it."""
+    answers = column.answers()
+    return answers.total() >= 20 and len({normalised(text) for text in answers}) == 1
 
 
 def read(files: Sequence[Path], stated: dict[str, str]) -> tuple[list[Column], pl.DataFrame, list[Detected]]:
@@ -203,7 +211,9 @@ def identifying(column: Column) -> str | None:
     """
     from learning_survey.privacy import identifier_kind, kind_of_text
 
-    kind = identifier_kind(column.header, column.question, sorted(column.values)[:2000])
+    # With repeats: names that come again and again are those of schools, not of people.
+    texts = [text for text in sorted(column.values)[:2000] for _ in range(column.values[text])]
+    kind = identifier_kind(column.header, column.question, texts)
     few = 2 <= len(column.values) <= MOST and column.filled >= 5 * len(column.values)
     if kind == "free text" and few and not any(map(kind_of_text, column.values)):
         return None
@@ -217,6 +227,8 @@ def why_not(column: Column, others: dict[int, int], points: int) -> str:
     """Why a column is proposed for columns.ignore; ``others`` as ``find_items`` gives them."""
     if id(column) in others:
         return f"has answers like an item, but on {others[id(column)]} points, not on {points}"
+    if not column.values:
+        return "nobody answered it"
     return "may say who consented: columns.consent reads it" if "consent" in column.text.lower() else "not recognised"
 
 

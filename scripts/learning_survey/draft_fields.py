@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from learning_survey.labels import normalised, whole_number
@@ -29,6 +29,7 @@ _GENDER = re.compile(r"\bgender\b|\bsex\b|\bboy or (?:a )?girl\b|\bgirl or (?:a 
 _GROUP = re.compile(
     r"\bkey ?stage\b|\byear ?group\b|\bschool year\b|^(?:year|ks|grade|class year|y)$|\bwhat year\b|\bwhich year\b"
 )
+WAVE = re.compile(r"(?:survey |data )?(?:wave|round|time ?point|occasion)")
 _STATUS = re.compile(r"status|response type|response status|distribution channel|mode|preview")
 _CONSENT = re.compile(r"\bconsents?\b|\b(?:agree|happy|willing|want) to (?:take part|participate)\b|\bq ?consent\b")
 _CONSENTS = re.compile(r"(?:yes|i agree|agree|i consent|i do|consent(?:ed| given)|true|ok)\b(?!.*\bnot\b)")
@@ -55,6 +56,7 @@ KEY_STAGES = {
     "KS4": ("Key Stage 4", (14, 15), (10, 11), "secondary"),
     "KS5": ("Key Stage 5", (16, 18), (12, 13), "secondary"),
 }
+MOST_GENDERS, MOST_LEVELS = 6, 15  # of groups whose words are not known
 _STAGE = re.compile(r"(?:ks|key ?stage) ?([1-5])")
 _YEAR = re.compile(r"(?:year|yr|y|year group) ?(\d{1,2})")
 
@@ -68,6 +70,7 @@ class Found:
     meanings: dict[str, list[str]] = field(default_factory=dict)
     unknown: int = 0  # different texts without a meaning
     others: tuple[str, ...] = ()  # headers of further candidates
+    own_words: bool = False  # whether each text is a meaning of its own, in an order that nobody knows
 
 
 def find_fields(columns: Sequence[Column], rows: int) -> dict[str, Found]:
@@ -75,8 +78,9 @@ def find_fields(columns: Sequence[Column], rows: int) -> dict[str, Found]:
 
     ``rows`` is the number of rows that the columns were read from. A column has one field at most.
     """
+    waves = max((len(c.values) for c in columns if _named(c, WAVE, whole=True)), default=1)
     finders: dict[str, Callable[[Column], tuple[float, Found] | None]] = {
-        "respondent": lambda c: _respondent(c, rows),
+        "respondent": lambda c: _respondent(c, rows, waves),
         "status": _status,
         "gender": _gender,
         "group": _group,
@@ -94,7 +98,7 @@ def find_fields(columns: Sequence[Column], rows: int) -> dict[str, Found]:
         candidates.sort(key=lambda hit: -hit[0])
         best = candidates[0][1]
         others = tuple(hit.column.header for _, hit in candidates[1:])
-        found[name] = Found(best.column, best.evidence, best.meanings, best.unknown, others)
+        found[name] = replace(best, others=others)
         taken.append(best.column)
     order = ("respondent", "school", "age", "gender", "group", "status", "consent", "seconds")
     return {name: found[name] for name in order if name in found}
@@ -112,9 +116,10 @@ def _named(column: Column, form: re.Pattern[str], whole: bool = False) -> bool:
     return any(form.fullmatch(t) if whole else form.search(t) and len(t.split()) <= 7 for t in texts)
 
 
-def _respondent(column: Column, rows: int) -> tuple[float, Found] | None:
+def _respondent(column: Column, rows: int, waves: int) -> tuple[float, Found] | None:
+    """A column of ids; each respondent may have one row in each of the ``waves``."""
     name = normalised(column.header)
-    if name not in _IDS or column.filled < 0.9 * rows or len(column.values) < 0.9 * column.filled:
+    if name not in _IDS or column.filled < 0.9 * rows or len(column.values) < 0.9 * column.filled / max(waves, 1):
         return None
     evidence = f"named as an id; {len(column.values):,} different texts in {column.filled:,} of {rows:,} rows"
     return len(_IDS) - _IDS.index(name), Found(column, evidence)
@@ -159,7 +164,7 @@ def _gender(column: Column) -> tuple[float, Found] | None:
     share = sum(column.values[t] for t in known) / max(column.filled, 1)
     named = _named(column, _GENDER)
     if not known or share < (0.5 if named else 0.95) or len(set(known.values()) - {"other"}) < 2:
-        return None
+        return _own_words(column, "gender", 2, MOST_GENDERS) if named else None
     meanings = {ident: _spellings(column.values, known, ident) for ident in GENDERS}
     evidence = f"{'named so; ' if named else ''}{share:.0%} of {column.filled:,} texts are words for a gender"
     unknown = len({normalised(t) for t in column.values if t not in known})
@@ -167,15 +172,29 @@ def _gender(column: Column) -> tuple[float, Found] | None:
 
 
 def _group(column: Column) -> tuple[float, Found] | None:
-    named = _named(column, _GROUP)
+    named = _named(column, _GROUP) or _named(column, WAVE, whole=True)
     known = {t: stage for t in column.values if (stage := _stage_of(t, bare=named))}
     share = sum(column.values[t] for t in known) / max(column.filled, 1)
     if share < (0.5 if named else 0.95) or len(set(known.values())) < 2:
-        return None
+        return _own_words(column, "level", 2, MOST_LEVELS) if named and not known else None
     meanings = {ident: _spellings(column.values, known, ident) for ident in KEY_STAGES}
     evidence = f"{'named so; ' if named else ''}{share:.0%} of {column.filled:,} texts are key stages or school years"
     unknown = len({normalised(t) for t in column.values if t not in known})
     return share + named, Found(column, evidence, {k: v for k, v in meanings.items() if v}, unknown)
+
+
+def _own_words(column: Column, kind: str, least: int, most: int) -> tuple[float, Found] | None:
+    """A column named as a group whose words nobody here knows: each is a group of its own, as ``<kind>_<number>``.
+
+    They stand by the number in them where their words are the same, as ``S2`` before ``S10``, else by the alphabet.
+    """
+    spelt = _spellings(column.values, dict.fromkeys(column.values, kind), kind)
+    if not least <= len(spelt) <= most or column.filled < 5 * len(spelt):
+        return None
+    spelt.sort(key=lambda t: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", f" {t.casefold()}")])
+    evidence = f"named so; each of its {len(spelt)} words is taken for a group of its own, in the order shown"
+    meanings = {f"{kind}_{k}": [text] for k, text in enumerate(spelt, start=1)}
+    return 0.1, Found(column, evidence, meanings, own_words=True)
 
 
 def _stage_of(text: str, bare: bool) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import yaml
 
 from learning_survey.draft import ROWS, Draft, draft, wording_of
 from learning_survey.draft_fields import GENDERS, KEY_STAGES, at_school
+from learning_survey.draft_questions import missing_labels, questions, scale_names
 from learning_survey.errors import SurveyError
 from learning_survey.exports import Detected
-from learning_survey.labels import normalised, whole_number
+from learning_survey.labels import whole_number
 from learning_survey.mapping import short
 from learning_survey.tables import write_text
 
@@ -99,7 +101,8 @@ def study_text(d: Draft, root: Path) -> str:
     if d.ignored:
         lines.append("  ignore:")
         lines += [
-            f"    - {_scalar(c.header)}  # {why}; {_different(len(c.values))} in {c.filled:,} rows"
+            f"    - {_scalar(c.header)}  # {why}"
+            + (f"; {_different(len(c.values))} in {c.filled:,} rows" if c.filled else "")
             for c, why in d.ignored
         ]
     lines += [*_key_stages(d), *_gender(d)]
@@ -113,7 +116,7 @@ def study_text(d: Draft, root: Path) -> str:
     if len(d.dimensions) > 2:  # fewer scores have no factors
         lines += ["factors:", "  dimension_factors: 1"]
     if "school" in d.found:
-        lines += ["schools:", "  min_students: 20"]
+        lines += ["schools:", *_min_students(d)]
     return "\n".join(lines) + "\n"
 
 
@@ -159,77 +162,6 @@ def instrument_text(d: Draft) -> str:
     return "\n".join(lines) + "\n"
 
 
-def questions(d: Draft) -> list[str]:
-    """What a person must confirm, in the order of the files."""
-    out = [f"Are these {len(d.items)} columns the items, all of them and no others, and are the wordings right?"]
-    for name, scale in zip(scale_names(d), d.scales, strict=True):
-        ends = f"from {d.codes[0]} ({scale.points[0][0]}) to {d.codes[-1]} ({scale.points[-1][0]})"
-        if scale.known:
-            out.append(f"Are the labels of {name} complete and in order, {ends}? Evidence: {scale.evidence}.")
-        else:
-            out.append(f"In which order are the labels of {name}? They stand in alphabetical order, {ends}.")
-    if len(d.dimensions) < 2:
-        out.append("Which items belong together? All are in one dimension: move those that measure something else.")
-    else:
-        out.append(f"Do the items belong to these {len(d.dimensions)} dimensions, and what are their names?")
-    turned = ", ".join(i.id for i in d.items if i.reversed) or "(none)"
-    out.append(
-        f"Are the reversed items {turned}, and does each dimension point the right way?"
-        " A correlation cannot say which end of a dimension is the high one."
-    )
-    out.append("Are score.min_items and the bands of the instrument the ones to use?")
-    for field, found in d.found.items():
-        left = f" {found.unknown} other texts in it have no meaning yet." if found.unknown else ""
-        out.append(f"Is '{short(found.column.header)}' the {LABELS[field]}?{left}")
-    if absent := [LABELS[f] for f in ("respondent", "school", "age", "gender") if f not in d.found]:
-        out.append(f"Is there really no column for {', '.join(absent)}?")
-    if d.identifiers:
-        out.append("Are these all the columns that could identify someone (columns.identifiers)?")
-    if d.ignored:
-        out.append("May the columns under columns.ignore be left out?")
-    if dropped := missing_labels(d):
-        out.append(f"Do {', '.join(_quote(text) for text, _ in dropped)} count as no answer (exports.missing_labels)?")
-    if d.optional:
-        out.append("May the columns under exports.optional be missing from some files?")
-    return out
-
-
-LABELS = {
-    "respondent": "respondent's id",
-    "school": "school",
-    "age": "age in years",
-    "gender": "gender",
-    "group": "key stage or school year",
-    "status": "status of the response",
-    "consent": "answer to the question of consent, and are the words under clean.consent those that consent",
-    "seconds": "time taken, in seconds",
-}
-
-
-def scale_names(d: Draft) -> list[str]:
-    """``response`` for the first scale, for the others a name that is each one's own."""
-    names = ["response"]
-    for scale in d.scales[1:]:
-        name = scale.name
-        while name in names:
-            name += "_2"
-        names.append(name)
-    return names
-
-
-def missing_labels(d: Draft) -> list[tuple[str, int]]:
-    """Texts under items that decline to answer or are codes for missing, commonest spelling and count of each."""
-    counts: dict[str, dict[str, int]] = {}
-    for item in d.items:
-        answers = item.column.answers()
-        for text, times in item.column.values.items():
-            if text not in answers:
-                number = whole_number(text)
-                spelt = counts.setdefault(normalised(text) if number is None else str(number), {})
-                spelt[text] = spelt.get(text, 0) + times
-    return [(max(sorted(s), key=s.get), sum(s.values())) for _, s in sorted(counts.items())]
-
-
 def _scale(d: Draft, k: int, name: str, indent: str) -> list[str]:
     n = sum(i.scale == k for i in d.items)
     scale = d.scales[k]
@@ -244,17 +176,28 @@ def _scale(d: Draft, k: int, name: str, indent: str) -> list[str]:
 def _key_stages(d: Draft) -> list[str]:
     """Levels from the column of key stages or school years; without one from age."""
     if "group" in d.found:
-        given = d.found["group"].meanings
+        found = d.found["group"]
+        if found.own_words:
+            lines = [
+                f"    - {{id: {k}, label: {_scalar(texts[0], flow=True)}, values: {_flow(texts)}}}"
+                for k, texts in found.meanings.items()
+            ]
+            label = _scalar(_word(found.column.text))
+            return [*_longitudinal(d), "key_stages:", f"  label: {label}", "  source: column", "  levels:", *lines]
         lines = [
             f"    - {{id: {k}, label: {KEY_STAGES[k][0]}, values: {_flow(texts)}, stage: {KEY_STAGES[k][3]}}}"
-            for k, texts in given.items()
+            for k, texts in found.meanings.items()
         ]
         return ["key_stages:", "  label: Key stage", "  source: column", "  levels:", *lines]
     if "age" in d.found and (share := at_school(d.found["age"].column)) >= 0.8:
+        ages = {whole_number(text) for text in d.found["age"].column.values}
         lines = [
             f"    - {{id: {k}, label: {label}, ages: [{first}, {last}], stage: {stage}}}"
             for k, (label, (first, last), _, stage) in KEY_STAGES.items()
+            if ages & set(range(first, last + 1))
         ]
+        if len(lines) < 2:
+            return []
         head = [
             f"key_stages:  # by age, as in England: {share:.0%} are from 5 to 18; take it out where it does not fit"
         ]
@@ -262,14 +205,37 @@ def _key_stages(d: Draft) -> list[str]:
     return []
 
 
+def _longitudinal(d: Draft) -> list[str]:
+    """That the groups are the same students, asked again: where an id stands in several of them."""
+    ids = d.found.get("respondent")
+    again = ids is not None and len(ids.column.values) < ids.column.filled
+    return ["longitudinal: true  # ids of respondents come again in other groups"] if again else []
+
+
+def _min_students(d: Draft) -> list[str]:
+    """From how many students on a school is compared: 20, or 10 where fewer than half of the schools have 20."""
+    sizes = Counter()
+    for text, times in d.found["school"].column.values.items():
+        sizes[text.casefold()] += times
+    reached = sum(n >= 20 for n in sizes.values())
+    least = 20 if 2 * reached >= len(sizes) else 10
+    return [f"  min_students: {least}  # {reached:,} of {len(sizes):,} schools have 20 rows or more"]
+
+
 def _gender(d: Draft) -> list[str]:
     if "gender" not in d.found:
         return []
-    given = d.found["gender"].meanings
     lines = [
-        f"    - {{id: {ident}, label: {GENDERS[ident][0]}, values: {_flow(texts)}}}" for ident, texts in given.items()
+        f"    - {{id: {ident}, label: {_gender_label(ident, texts)}, values: {_flow(texts)}}}"
+        for ident, texts in d.found["gender"].meanings.items()
     ]
     return ["gender:", "  categories:", *lines]
+
+
+def _gender_label(ident: str, texts: list[str]) -> str:
+    """A category of one wording that is not boys' or girls' is called what it was called in the survey."""
+    own = ident not in GENDERS or (ident == "other" and len(texts) == 1)
+    return _scalar(texts[0], flow=True) if own else GENDERS[ident][0]
 
 
 def _different(texts: int) -> str:
@@ -309,7 +275,3 @@ def _flow(texts: Iterable[str]) -> str:
 
 def _word(text: str) -> str:
     return short(" ".join(text.split()))
-
-
-def _quote(text: str) -> str:
-    return f"'{short(text)}'"

@@ -26,7 +26,7 @@ def gender_effects(s: Source) -> str | None:
 
 def _effects(s: Source, stage: str, pair: tuple[str, str], labels: tuple[str, str]) -> str | None:
     """One pair of groups on every dimension, by every measure; in a study without schools by those that it has."""
-    table, schools = f"{stage}.effects", s.study.columns.school is not None
+    table, schools = f"{stage}.effects", s.tables.in_schools
     grouping = "group" if stage == "key_stages" else "gender"
     found = [(d, s.one(table, dimension=d, group_a=pair[0], group_b=pair[1])) for d in s.dimensions]
     if not any(row and row["g_total"] is not None for _, row in found):

@@ -35,6 +35,7 @@ from learning_survey.shown import (
     signed,
     stage_steps,
 )
+from learning_survey.values import in_schools, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from learning_survey.config import Loaded
 
+SAMPLE = "clean.sample"
 # Figure, the stage that a study must have for it, and the tables that it shows; in the order of the report.
 FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "flow": ("clean", ("clean.flow",)),
@@ -87,8 +89,10 @@ def make(study: Loaded, folder: Path, out: Path) -> None:
     when a table or the file of published figures is missing.
     """
     published, applying = read_published(study), names(study)
+    one = study.columns.school is not None and not in_schools(study, read_rows(folder / "clean/sample.csv", SAMPLE))
     shown = [
-        Shown(study, {table: tables.read(folder, table) for table in tables_of(name)}, published) for name in applying
+        Shown(study, {table: tables.read(folder, table) for table in tables_of(name)}, published, one)
+        for name in applying
     ]
     stems = [name + study.mark for name in applying]
     with style.applied(), drawing() as each:
@@ -158,11 +162,12 @@ def describe(name: str, shown: Shown) -> tuple[str, str]:
 # ---------------------------------------------------------------- words
 
 
-def intervals(study: Loaded) -> str:
+def intervals(shown: Shown) -> str:
     """What the intervals of student-level figures are."""
-    if study.columns.school:
-        return f"Intervals are {study.resampling.level:.0%} and allow for students sitting in schools."
-    return f"Intervals are {study.resampling.level:.0%}, from random groups of respondents."
+    level = shown.study.resampling.level
+    if shown.in_schools:
+        return f"Intervals are {level:.0%} and allow for students sitting in schools."
+    return f"Intervals are {level:.0%}, from random groups of {shown.study.people}."
 
 
 def empty(what: str) -> str:
@@ -176,7 +181,7 @@ def count_of(number: int, total: int) -> str:
 def share_high(shown: Shown) -> tuple[str, str]:
     study = shown.study
     d, level = ranked(shown.tables["describe.dimensions"], "share_high"), f"{study.resampling.level:.0%}"
-    caption = f"Share of {study.people} rated high on each dimension, highest first. {intervals(study)}"
+    caption = f"Share of {study.people} rated high on each dimension, highest first. {intervals(shown)}"
     known = d[d.share_high.notna()]
     what = f"Dot plot of the share of {study.people} rated high on {len(d)} dimensions, with {level} intervals"
     if known.empty:
@@ -225,13 +230,12 @@ def loadings(shown: Shown) -> tuple[str, str]:
     d = shown.tables["factors.loadings"]
     d = d[d.solution == "dimensions"]
     known = d[d.pattern.notna()]
-    factors = d.factor.nunique()
-    size = f"{d.variable.nunique()} dimension scores on {factors} factor{'s' * (factors != 1)}"
+    count = d.factor.nunique()
+    size = f"{d.variable.nunique()} dimension scores on {count} factor{'s' * (count != 1)}"
+    rotation = f"; {study.factors.rotation} rotation" if count > 1 else ""
     compared = known.published.notna().any()
-    panels = "published, computed, and computed minus published; " if compared else ""
-    caption = (
-        f"Pattern loadings of {size} ({panels}{study.factors.rotation} rotation). Blue is positive, orange negative."
-    )
+    panels = " (published, computed, and computed minus published)" if compared else ""
+    caption = f"Pattern loadings of {size}{panels}{rotation}. Blue is positive, orange negative."
     what = f"Heat map of the pattern loadings of {size}"
     if known.empty:
         return empty(what), caption
@@ -254,22 +258,26 @@ def key_stages(shown: Shown) -> tuple[str, str]:
     plan, dimensions = study.key_stages, study.instrument.dimensions
     wide = shown.tables["key_stages.means"].pivot(index="dimension", columns="group", values="mean")
     wide = wide.reindex(index=[v.id for v in dimensions], columns=[v.id for v in plan.levels])
-    caption = f"Mean score by {lowered(plan.label)}, one panel for each dimension. {intervals(study)}"
+    caption = f"Mean score by {lowered(plan.label)}, one panel for each dimension. {intervals(shown)}"
     if stage_steps(plan.levels):
         stages = list(dict.fromkeys(v.stage for v in plan.levels if v.stage))
         caption += f" Dashed lines stand between {listed(stages)}."
     what = f"Line charts of the mean score over {len(plan.levels)} levels of {lowered(plan.label)}"
     what += f", one for each of {len(dimensions)} dimensions"
-    change = (wide.iloc[:, -1] - wide.iloc[:, 0]).dropna()
+    some = wide.dropna(axis=1, how="all")
+    if some.shape[1] < 2:
+        return empty(what), caption
+    change = (some.iloc[:, -1] - some.iloc[:, 0]).dropna()
     if change.empty:
         return empty(what), caption
+    label = {v.id: v.label for v in plan.levels}
 
     def one(name: str) -> str:
-        first, last = wide.loc[name].iloc[[0, -1]]
+        first, last = some.loc[name].iloc[[0, -1]]
         return f"{study.instrument.label_of(name)} ({first:.2f} to {last:.2f})"
 
     down = count_of(int((change < 0).sum()), len(change))
-    alt = f"{what}. From {plan.levels[0].label} to {plan.levels[-1].label} the mean falls on {down} dimensions."
+    alt = f"{what}. From {label[some.columns[0]]} to {label[some.columns[-1]]} the mean falls on {down} dimensions."
     if len(change) > 1:
         size = change.abs()
         alt += f" It changes most for {one(size.idxmax())} and least for {one(size.idxmin())}."
@@ -292,7 +300,7 @@ def gender(shown: Shown) -> tuple[str, str]:
     number = "one pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
     caption = (
         f"Differences by {lowered(study.gender.label)} in Hedges g for each dimension and pair of groups."
-        f" {intervals(study)}"
+        f" {intervals(shown)}"
     )
     if len(panels) < len(pairs):
         caption += " Only pairs with the first group are drawn; the tables hold all."

@@ -39,7 +39,7 @@ class Groups:
 class Sample:
     """One dimension's scores of students in a group: arrays of one length, whose entries stand for ``n`` students each.
 
-    Without ``n`` each entry is one student. ``alone``: the study has no schools and every student stands alone;
+    Without ``n`` each entry is one student. ``alone``: fewer than two schools, every student stands alone;
     ``cluster`` then holds random groups, which serve resampling.
     """
 
@@ -66,7 +66,7 @@ class Sample:
         key, entry = np.unique((group[keep] * clusters + cluster[keep]) * len(score) + at, return_inverse=True)
         where, of = np.divmod(key, max(len(score), 1))
         n = np.bincount(entry, counts.n[keep], len(key))
-        return cls(score[of], where // clusters, where % clusters, n, not cells.schools)
+        return cls(score[of], where // clusters, where % clusters, n, cells.alone)
 
     @cached_property
     def weight(self) -> Array:

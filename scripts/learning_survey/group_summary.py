@@ -22,7 +22,7 @@ def key_stages(s: Summary) -> None:
     s.say("key_stages.first", "key_stages.means", s.groups[first])
     s.say("key_stages.last", "key_stages.means", s.groups[last])
     trends = [r for r in s.tables["key_stages.tests"] if r["test"] == "trend_clustered" and r["slope"] is not None]
-    s.count("key_stages.total", "key_stages.tests", len(trends))
+    s.tested("key_stages.total", "key_stages.tests", len(trends))
     s.count("key_stages.falls", "key_stages.tests", sum((r["slope_ci_high"] or 0) < 0 for r in trends))
     s.count("key_stages.rises", "key_stages.tests", sum((r["slope_ci_low"] or 0) > 0 for r in trends))
     unclear = sum((r["slope_ci_low"] or 0) <= 0 <= (r["slope_ci_high"] or 0) for r in trends)
@@ -64,7 +64,7 @@ def _order(s: Summary) -> None:
         s.count(f"key_stages.order.{direction}", table, len(holds))
         contradicted = sum(r["p_order_holm"] < SIGNIFICANT for r in own)
         s.count(f"key_stages.order.not_{direction}", table, contradicted)
-    s.count("key_stages.order.tested", table, len({r["dimension"] for r in tested}))
+    s.tested("key_stages.order.tested", table, len({r["dimension"] for r in tested}))
     pooled = {r["dimension"] for r in s.tables["key_stages.isotonic"] if r["pooled"]}
     s.count("key_stages.order.pooled", "key_stages.isotonic", len(pooled))
 

@@ -35,8 +35,9 @@ def key_stages(s: Source) -> str | None:
         ]
     )
     header = ["Dimension", *(escaped(level.label) for level in levels), "Change per step (interval)"]
+    which = "by group" if len(levels) == len(plan.levels) else "of the first and the last group; the figure has all"
     caption = (
-        f"Mean scores by group. The change per step is a linear trend in standard deviations of all {s.people}."
+        f"Mean scores {which}. The change per step is a linear trend in standard deviations of all {s.people}."
         f" {interval_note(s)}{small_note(s, table)}{mark_note(s, 'group')}"
     )
     return pipe(header, "l" + "r" * (len(levels) + 1), rows, caption, "key-stages")

@@ -111,7 +111,7 @@ def rows(
         choices[group] = two_way.choices(frame.filter(pl.Series(inside)).select(items).to_numpy(), codes)
         clusters[group] = block[inside]
     try:
-        prepared = Prepared.of(scales, choices, clusters if students.schools else {})
+        prepared = Prepared.of(scales, choices, {} if students.alone else clusters)
         levels = {level: prepared.fit(level) for level in cfa_ordinal.LEVELS}
         freed, tests, partial = search(prepared, levels["scalar"], study.invariance)
     except SurveyError as error:

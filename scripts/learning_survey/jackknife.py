@@ -127,8 +127,13 @@ def fault(pooled: Pooled, kind: str) -> tuple[str, str] | None:
         unknown = np.argwhere(~np.isfinite(pooled.cor()))
     if len(unknown):
         a, b = (pooled.variables[i] for i in unknown[0])
+        pairs = sum(i < j for i, j in unknown)
+        others = f" (and {pairs - 1:,} more pairs)" if pairs > 1 else ""
+        many, known = ("items", "answered") if kind == "item" else ("dimensions", "have a score on")
         return (
-            f"the correlation of {kind} {a} with {b} cannot be computed: too few students answered both",
-            "Items must have been put to the same students.",
+            f"the correlation of {kind} {a} with {b}{others} cannot be computed: too few students {known} both",
+            f"All {many} of a study must have been put to the same students. Where they got different booklets, make a"
+            " study of each: list the other items under columns.ignore."
+            + (" A lower score.min_items in the instrument gives more students a score." if kind != "item" else ""),
         )
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from learning_survey.config import Loaded
 
 
+LEFT_TO_RIGHT = "\u200e"
 WIDEST = 6  # columns of numbers beside a label that fit a portrait page
 
 
@@ -66,8 +68,13 @@ class Source:
 
 
 def escaped(text: str) -> str:
-    """``text`` so that Markdown prints it as it is: punctuation that means something there gets a backslash."""
-    return re.sub(r"([\\`*_{}\[\]<>#|$~^@])", r"\\\1", text)
+    """``text`` so that Markdown prints it as it is: punctuation that means something there gets a backslash.
+
+    A text with letters written from right to left ends with a mark that the sentence around it goes on from left to
+    right (U+200E): without it, numbers in brackets that follow would change places with the text.
+    """
+    turned = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
+    return re.sub(r"([\\`*_{}\[\]<>#|$~^@&])", r"\\\1", text) + LEFT_TO_RIGHT * turned
 
 
 def span(value: dict[str, Any]) -> str:
@@ -91,6 +98,6 @@ def pipe(header: list[str], align: str, rows: list[list[str]], caption: str, nam
 
 def interval_note(s: Source, over: str = "") -> str:
     """The sentence of a caption about its intervals; ``over`` says what they are over where it is not the usual."""
-    if not over and s.study.columns.school:
+    if not over and s.tables.in_schools:
         over = " and allow for students sitting in schools"
     return f"Intervals are {s.study.resampling.level:.0%}{over}."

@@ -13,7 +13,7 @@ SHOWN = ("configural", "metric", "scalar", "partial", "strict")
 def reliability_more(s: Source) -> str | None:
     """Other coefficients of each dimension than alpha, and how well schools' means are told apart."""
     table, schools = "reliability.alpha", "reliability.schools"
-    rows, apart = [], bool(s.study.columns.school)
+    rows, apart = [], s.tables.in_schools
     for r in s.rows(table):
         between = s.one(schools, dimension=r["scale"])
         error = s.one("reliability.error_by_band", dimension=r["scale"], band="all")

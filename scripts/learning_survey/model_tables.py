@@ -22,7 +22,7 @@ def models(s: Source) -> str | None:
             compared[term] = known[at]
     if not compared:
         return None
-    methods = WITH_SCHOOLS if s.study.columns.school else WITHOUT
+    methods = WITH_SCHOOLS if s.tables.in_schools else WITHOUT
     rows = [
         [
             next((m for term in compared if "†" in (m := mark(s, term, d))), escaped(s.label(d))),
@@ -37,7 +37,7 @@ def models(s: Source) -> str | None:
     )
     last = (
         "the mixed model by its own standard errors, and the mixed model by robust ones (CR2)"
-        if s.study.columns.school
+        if s.tables.in_schools
         else "and robust to spreads that differ (HC2)"
     )
     caption = (

@@ -95,7 +95,7 @@ def models(cells: Cells, dimension: str, study: Loaded, register: Register) -> M
     found = design(cells, dimension, study, register)
     if found is None:
         return Models(dimension, None, {}, {}, None, dict.fromkeys(METHODS, TOO_FEW))
-    how = (bool(cells.schools), study.resampling.draws, study.seed)
+    how = (not cells.alone, study.resampling.draws, study.seed)
     main, model, absent = methods(found.main, *how)
     joint = methods(found.joint, *how)[0] if found.crossed else {}
     return Models(dimension, found, main, joint, model, absent)

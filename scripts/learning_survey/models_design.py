@@ -100,7 +100,7 @@ def design(cells: Cells, dimension: str, study: Loaded, register: Register) -> D
     """The design of a dimension; None where fewer than ``min_group`` students, and never fewer than two, are left."""
     counts = cells.counts(dimension)
     n, least = counts.sums(), study.min_group
-    where = cells.cluster if cells.schools else None
+    where = None if cells.alone else cells.cluster
     factors, levels = _factors(cells, study, register), []
     keep = n > 0
     if "age" in study.models.covariates:
@@ -275,7 +275,7 @@ def _joined(X: Array, cells: Cells, counts: Counts, keep: NDArray[np.bool_], lev
     both = np.column_stack([X, *crossed]) if crossed else X
     n = counts.sums()
     both = both[:, independent(both, n[keep])]
-    school = np.unique(cells.cluster[keep], return_inverse=True)[1] if cells.schools else np.zeros(keep.sum())
+    school = np.zeros(keep.sum()) if cells.alone else np.unique(cells.cluster[keep], return_inverse=True)[1]
     rows, at = np.unique(np.column_stack([school, both]), axis=0, return_inverse=True)
     at = at.ravel()
     entries = keep[counts.cell]
@@ -288,5 +288,5 @@ def _joined(X: Array, cells: Cells, counts: Counts, keep: NDArray[np.bool_], lev
     main = replace(joint, X=joint.X[:, : X.shape[1]])
     total = sums[0].sum()
     sd = float(np.sqrt(sums[2].sum() / (total - 1)))
-    schools = float(main.schools) if cells.schools else NAN
+    schools = NAN if cells.alone else float(main.schools)
     return Design(main, joint, levels, list(range(X.shape[1], both.shape[1])), float(total), schools, sd)

@@ -308,7 +308,7 @@ def grid(claim: _Claim, study: Loaded, cells: Cells) -> Iterator[Specification]:
     both = study.key_stages is not None and study.gender is not None
     either = study.key_stages is not None or study.gender is not None
     composed = either if "schools" in claim.NEEDS else both
-    able = {"composition": composed, "schools": bool(cells.schools), "model": bool(cells.schools)}
+    able = {"composition": composed, "schools": not cells.alone, "model": not cells.alone}
     adjustments = [a for a in claim.ADJUSTMENTS if able.get(a, True)]
     standardisers = list(claim.STANDARDISERS)
     if isinstance(claim, SchoolEffect) and study.schools.standardiser == "pooled_within":

@@ -204,7 +204,7 @@ def schools(shown: Shown) -> Figure:
     label_end(ax, d, 0, np.nanmin([low[:near], mean[:near]]) - room, "left")
     label_end(ax, d, len(d) - 1, np.nanmax([high[-near:], mean[-near:]]) + room, "right")
     ax.set_ylim(bottom - 1.8 * room, top + 1.8 * room)
-    ax.set_xlim(0, len(d) + 1)
+    ax.set_xlim(0.4, len(d) + 0.6)  # no place before the first school or after the last
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("Schools, from the lowest mean to the highest")
     ax.set_ylabel("Mean over all dimensions")

@@ -218,7 +218,7 @@ def positive_definite(R: Array, smallest: float = 1e-6) -> tuple[Array, bool]:
         raise SurveyError(
             f"items {i + 1} and {j + 1} have no correlation: no student answered both",
             where="polychoric correlations",
-            remedy="Items must have been put to the same students.",
+            remedy="All items of a study must have been put to the same students; make a study of each booklet.",
         )
     w, V = np.linalg.eigh(R)
     if w[0] >= smallest:

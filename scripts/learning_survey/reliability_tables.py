@@ -293,7 +293,7 @@ def _by_group(study: Loaded, processed: Path, students: Students, pairs: TwoWay)
             inside = Students(students.rows.filter(pl.col(grouping.column) == group), students.source)
             n, answered = _counts(inside, study)
             moments = found.get(group)
-            schools = len(moments.clusters) if moments and students.schools else NAN
+            schools = len(moments.clusters) if moments and not students.alone else NAN
             head = {"grouping": grouping.id, "group": group, "group_label": label, "n_schools": schools}
             if moments is None or n < study.min_group:
                 rows += [head | _head(scale, answered) for scale in scales_of(study)]

@@ -84,7 +84,7 @@ def assemble(study: Loaded, results: Path, sources: Path, folder: Path, renderer
     tables = {name: made for name, make in TABLES.items() if (made := make(source)) is not None}
     for name, text in tables.items():
         _put(folder, f"tables/{name}.md", text)
-    meta = about(study, scorecard, set(tables)) | {"compare": comparable(source)}
+    meta = about(study, scorecard, set(tables), in_schools=source.tables.in_schools) | {"compare": comparable(source)}
     values = _values(results) | scorecard_values(scorecard, study.synthetic) | colophon_values(study, renderer)
     meta |= {
         "facts": facts(source.tables) | {"scores-improper": improper(source)},
@@ -96,8 +96,10 @@ def assemble(study: Loaded, results: Path, sources: Path, folder: Path, renderer
     return master
 
 
-def about(study: Loaded, scorecard: list[Row], tables: set[str]) -> dict[str, Any]:
+def about(study: Loaded, scorecard: list[Row], tables: set[str], *, in_schools: bool) -> dict[str, Any]:
     """The report's metadata: title and banner, and every truth value that a condition may ask for.
+
+    ``in_schools`` as ``Tables.in_schools`` has it.
 
     ``claims.<id>`` is true where the data agree with a published claim and ``refuted.<id>`` where they contradict it;
     a claim that could not be computed is neither. ``all.<group>`` is true where every computable claim of a group
@@ -117,7 +119,8 @@ def about(study: Loaded, scorecard: list[Row], tables: set[str]) -> dict[str, An
         "longitudinal": study.longitudinal,
         "stages": {hyphened(stage): stage in study.stages for stage in STAGES},
         "has": {
-            "schools": study.columns.school is not None,
+            "schools": in_schools,
+            "several-scales": len(study.instrument.dimensions) > 1,
             "groups": bool(study.key_stages or study.gender),
             "reversed": bool(study.instrument.reversed_ids),
             "item-factors": study.factors.item_factors is not None,

@@ -149,13 +149,13 @@ def other_half(split: Array, scale: float, level: float) -> dict[str, float]:
 
     ``split`` is 2 × draws × schools; either half picks once. Mean over draws with the quantiles of how random halves
     make it vary, which is no interval of an estimate; ``same_pair`` is how often both halves pick the same two schools.
+    Of schools that share the first or the last place each is picked as often as the others.
     """
     if split.shape[2] < 2:
         return {}
-    rows = np.arange(split.shape[1])
-    best, worst = split.argmax(axis=2), split.argmin(axis=2)
-    found = np.mean([split[1 - k][rows, best[k]] - split[1 - k][rows, worst[k]] for k in (0, 1)], axis=0)
-    same = (best[0] == best[1]) & (worst[0] == worst[1])
+    best, worst = _picked(split == split.max(axis=2, keepdims=True)), _picked(split == split.min(axis=2, keepdims=True))
+    found = np.mean([((best[k] - worst[k]) * split[1 - k]).sum(axis=1) for k in (0, 1)], axis=0)
+    same = (best[0] * best[1]).sum(axis=1) * (worst[0] * worst[1]).sum(axis=1)
     e = _spread(scale * found, level)
     return {
         "other_half": e.value,
@@ -163,3 +163,8 @@ def other_half(split: Array, scale: float, level: float) -> dict[str, float]:
         "other_half_high": e.high,
         "same_pair": float(same.mean()),
     }
+
+
+def _picked(tied: NDArray[np.bool_]) -> Array:
+    """How often each school is picked: shares that add up to one over the schools (last axis) that are ``tied``."""
+    return tied / tied.sum(axis=2, keepdims=True)

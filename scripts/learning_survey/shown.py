@@ -21,11 +21,20 @@ PAGE_ROWS = 44  # items named by their ids that fill a page
 
 @dataclass(frozen=True)
 class Shown:
-    """What a figure shows: tables by name (``learning_survey.schemas``), and published figures by claim id, if any."""
+    """What a figure shows: tables by name (``learning_survey.schemas``), and published figures by claim id, if any.
+
+    ``one_school``: all students with a school are in the same one.
+    """
 
     study: Loaded
     tables: dict[str, pd.DataFrame]
     published: dict[str, str]
+    one_school: bool = False
+
+    @property
+    def in_schools(self) -> bool:
+        """As ``values.Tables.in_schools``."""
+        return self.study.columns.school is not None and not self.one_school
 
 
 def ranked(frame: pd.DataFrame, by: str) -> pd.DataFrame:

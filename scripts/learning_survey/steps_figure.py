@@ -57,7 +57,7 @@ def words(shown: Shown) -> tuple[str, str]:
     caption = (
         f"Steps between neighbouring levels of {lowered(plan.label)}, in standard deviations: of each dimension, and"
         f" their mean with its {study.resampling.level:.0%} interval. On the right, the share of"
-        f" {'school ' if study.columns.school else ''}resamples in which the mean step is the largest."
+        f" {'school ' if shown.in_schools else ''}resamples in which the mean step is the largest."
     )
     mean = _mean(d)
     known = mean[mean.step.notna()]

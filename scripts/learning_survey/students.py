@@ -62,13 +62,18 @@ class Students:
         """Each student's school as a position in ``schools``; -1 where it is null."""
         return self.codes("school", self.schools)
 
+    @property
+    def alone(self) -> bool:
+        """Whether every student stands alone: no schools, or one, which cannot tell how much schools differ."""
+        return len(self.schools) < 2
+
     @cached_property
     def cluster(self) -> Codes:
         """What each student's answers may depend on.
 
         The school. Students without one, in a study with schools, count as one more school: to treat them as unrelated
-        would make intervals too narrow. In a study without schools every student stands alone.
+        would make intervals too narrow. In a study with fewer than two schools every student stands alone.
         """
-        if not self.schools:
+        if self.alone:
             return np.arange(len(self.school))
         return np.where(self.school < 0, len(self.schools), self.school)

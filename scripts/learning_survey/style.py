@@ -57,6 +57,7 @@ def applied() -> Iterator[None]:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "text.color": INK,
+        "text.parse_math": False,  # a label with two dollar signs is no formula
         "xtick.labelsize": SMALL,
         "ytick.labelsize": SMALL,
         "xtick.color": GREY,

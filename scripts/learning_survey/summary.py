@@ -83,6 +83,12 @@ class Summary:
     def count(self, name: str, table: str, number: int | float) -> None:
         self.values[f"summary.{name}"] = plain(round(number), file=f"{table.replace('.', '/')}.csv")
 
+    def tested(self, name: str, table: str, number: int) -> None:
+        """A count of what was looked at; unknown where there was nothing to look at."""
+        self.count(name, table, number)
+        if not number:
+            self.values[f"summary.{name}"] |= {"value": None, "text": NOTHING}
+
     def most(self, name: str, table: str, differences: list[float | None]) -> None:
         """The largest difference in size, rounded up to thousandths: a bound that every one of them keeps."""
         known = [abs(d) for d in differences if d is not None]
@@ -176,14 +182,15 @@ def _reliability(s: Summary) -> None:
     s.extremes("reliability.omega", "reliability.alpha", "omega_total", rows=scales)
     s.extremes("reliability.schools", "reliability.schools", "icc2")
     clustered = [r for r in s.tables["reliability.equality"] if r["test"] == "clustered" and r["p_holm"] is not None]
-    s.count("reliability.equality", "reliability.equality", len(clustered))
+    s.tested("reliability.equality", "reliability.equality", len(clustered))
     s.count("reliability.unequal", "reliability.equality", sum(r["p_holm"] < SIGNIFICANT for r in clustered))
 
 
 def _confirmatory(s: Summary) -> None:
     table = "confirmatory.fit"
     compared = [r for r in s.tables[table] if r["estimator"] == "ml" and r["converged"] and r["bic"] is not None]
-    s.row("confirmatory.best", table, min(compared, key=lambda r: r["bic"], default=None))
+    best = min(compared, key=lambda r: r["bic"]) if len(compared) > 1 else None  # one is not the best of several
+    s.row("confirmatory.best", table, best)
 
 
 def _factors(s: Summary) -> None:

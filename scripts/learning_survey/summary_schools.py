@@ -58,7 +58,7 @@ def _ranks(s: Summary) -> None:
     width = [r["rank_ci_high"] - r["rank_ci_low"] + 1 for r in ranked if r["rank_ci_low"] is not None]
     middle = median(width) if width else None
     s.values["summary.schools.rank_width"] = plain(
-        middle, NOTHING if middle is None else f"{middle:.0f}", file="schools/means.csv"
+        middle, NOTHING if middle is None else f"{middle:,.0f}", file="schools/means.csv"
     )
     moved = [None if r["adjusted"] is None or r["shrunken"] is None else r["adjusted"] - r["shrunken"] for r in ranked]
     s.most("schools.adjusted_change", table, moved)

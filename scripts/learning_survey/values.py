@@ -56,6 +56,17 @@ class Tables:
             self._read[name] = read_rows(self.path(name), name) if name in self.names else []
         return self._read[name]
 
+    @property
+    def in_schools(self) -> bool:
+        """Whether intervals know of schools: the study has a column of them, and two schools or more."""
+        return in_schools(self.study, self["clean.sample"])
+
+
+def in_schools(study: Loaded, sample: list[Row]) -> bool:
+    """``Tables.in_schools`` from the rows of ``clean.sample``."""
+    number = next((r["value"] for r in sample if r["fact"] == "schools"), None)
+    return study.columns.school is not None and (number is None or number >= 2)
+
 
 def read_rows(path: Path, name: str) -> list[Row]:
     """The rows of table ``name`` as dicts: numbers as float, flags as bool, null as None. Raises SurveyError.
@@ -222,7 +233,7 @@ def study_values(study: Loaded) -> Values:
         "cohort": study.cohort,
         "people": study.people,
         "data_label": "this synthetic cohort" if study.synthetic else "these data",
-        "source": study.source or "not stated",
+        "source": study.source or "Not stated.",
         "survey_date": study.survey_date and (f"{study.survey_date}", f"{study.survey_date:%B %Y}"),
         "level": (study.resampling.level, f"{study.resampling.level:.0%}"),
         "draws": study.resampling.draws,
@@ -268,7 +279,7 @@ def study_values(study: Loaded) -> Values:
         "high_from": (instrument.high_from, text_of(instrument.high_from, "mean")),
         "dimension_list": joined(d.label for d in instrument.dimensions),
         "factor_list": instrument.factors and joined(f.label for f in instrument.factors),
-        "wording_source": instrument.wording_source or "not stated",
+        "wording_source": instrument.wording_source or "Not stated.",
     }
     values: Values = {}
     for prefix, group, file in (

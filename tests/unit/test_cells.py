@@ -1,5 +1,7 @@
 """Students counted by score in cells: nobody lost, moments and shares those of the rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -27,6 +29,14 @@ def scores(survey):
 @pytest.fixture(scope="module")
 def cells(survey):
     return Cells.read(survey.processed, survey.load())
+
+
+def test_in_one_school_students_are_in_random_groups(survey, cells):
+    assert not cells.alone and cells.cluster.max() == 4
+    one = cells.among((cells.keys["school"] == "S01").to_numpy())
+    assert one.alone and one.schools == ["S01"]
+    renamed = replace(one, keys=one.keys.with_columns(cluster=pl.format("G{}", pl.int_range(pl.len()) % 3)))
+    assert set(renamed.cluster.tolist()) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("dimension", ["d1", "d2", "d3"])

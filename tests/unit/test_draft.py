@@ -374,3 +374,90 @@ def test_consent_time_and_items_about_feedback_are_recognised():
         == "free text"
     )
     assert identifying(Column("Feedback", "", values=Counter({"a@b.example": 30, "c@d.example": 30}))) is not None
+
+
+# ---------------------------------------------------------------- designs of other countries and other years
+
+
+def wide(path, rows=400, seed=5, **columns):
+    """An export of two matrices on five points, with other ``columns`` as functions of the row's number."""
+    rng = random.Random(seed)
+    frame = {"ResponseId": [f"R{n}" for n in range(rows)]}
+    frame |= {name: [str(of(n)) for n in range(rows)] for name, of in columns.items()}
+    for stem in ("Work", "Play"):
+        frame |= {f"{stem} [s{k}]": [rng.choice(AGREE) for _ in range(rows)] for k in (1, 2, 3)}
+    pl.DataFrame(frame).write_csv(path)
+    return path
+
+
+def proposed(root, *paths):
+    study_file, instrument_file = write("new", list(paths), root)
+    text = study_file.read_text()
+    content = yaml.safe_load(text)
+    Study.model_validate({k: v for k, v in content.items() if k not in ("draft", "confirm")})
+    Instrument.model_validate(yaml.safe_load(instrument_file.read_text()))
+    return content, text
+
+
+def test_schools_with_long_names_that_come_again_are_schools_and_no_free_text(tmp_path):
+    names = [f"Szkoła Podstawowa nr {k} im. Żwirki i Wigury w Łodzi" for k in range(20)]
+    path = wide(tmp_path / "a.csv", School=lambda n: names[n % 20], Comment=lambda n: f"I said {n} long things to you")
+    content, _ = proposed(tmp_path, path)
+    assert content["columns"]["school"] == "School" and content["columns"]["identifiers"] == ["Comment"]
+
+
+def test_groups_whose_words_are_not_known_are_proposed_as_they_stand_and_asked_about(tmp_path):
+    years = ["S10", "S2", "S1", "P7"]
+    path = wide(
+        tmp_path / "a.csv",
+        Gender=lambda n: ["Bachgen", "Merch"][n % 2],
+        **{"Year group": lambda n: years[n % 4]},
+    )
+    content, text = proposed(tmp_path, path)
+    assert [c["values"] for c in content["gender"]["categories"]] == [["Bachgen"], ["Merch"]]
+    assert content["key_stages"]["label"] == "Year group" and content["key_stages"]["source"] == "column"
+    assert [v["values"] for v in content["key_stages"]["levels"]] == [["P7"], ["S1"], ["S2"], ["S10"]]
+    asked = " ".join(content["confirm"])
+    assert "in that order?" in asked and "what do its words mean?" in asked
+    assert "named so; each of its 4 words" in text and "longitudinal" not in content
+    many = wide(tmp_path / "b.csv", Gender=lambda n: f"text {n}", **{"Year group": lambda n: f"group {n % 40}"})
+    assert set(draft("new", [many]).found) == {"respondent"}
+    three = wide(tmp_path / "c.csv", Gender=lambda n: ["Male", "Female", "Non-binary"][n % 3])
+    (tmp_path / "config").rename(tmp_path / "old")
+    labels = [c["label"] for c in proposed(tmp_path, three)[0]["gender"]["categories"]]
+    assert labels == ["Boys", "Girls", "Non-binary"]
+
+
+def test_waves_are_groups_and_ids_that_come_again_make_the_study_longitudinal(tmp_path):
+    paths = [wide(tmp_path / f"{k}.csv", seed=k, Wave=lambda n, k=k: f"Wave {k}") for k in (1, 2)]
+    content, _ = proposed(tmp_path, *paths)
+    assert content["longitudinal"] is True and content["columns"]["respondent"] == "ResponseId"
+    assert [v["label"] for v in content["key_stages"]["levels"]] == ["Wave 1", "Wave 2"]
+
+
+def test_key_stages_without_students_and_small_schools_are_seen(tmp_path):
+    path = wide(tmp_path / "a.csv", Age=lambda n: 11 + n % 5, School=lambda n: f"Hill {n // 15}")
+    content, text = proposed(tmp_path, path)
+    assert [v["id"] for v in content["key_stages"]["levels"]] == ["KS3", "KS4"]
+    assert content["schools"]["min_students"] == 10 and "0 of 27 schools have 20 rows or more" in text
+    one = wide(tmp_path / "b.csv", Age=lambda n: 11 + n % 3, School=lambda n: f"Hill {n // 40}")
+    (tmp_path / "config").rename(tmp_path / "old")
+    content, _ = proposed(tmp_path, one)
+    assert "key_stages" not in content and content["schools"]["min_students"] == 20
+
+
+def test_items_that_never_have_answers_which_others_often_have_are_asked_about(tmp_path):
+    rng, seven = random.Random(1), [*AGREE[:2], "Somewhat disagree", AGREE[2], "Somewhat agree", *AGREE[3:]]
+    frame = {f"Work [s{k}]": [rng.choice(AGREE) for _ in range(200)] for k in (1, 2, 3)}
+    frame |= {f"Play [s{k}]": [rng.choice(seven) for _ in range(200)] for k in (1, 2, 3)}
+    odd = {"Play [s4]": [None] * 200, "Play [s5]": ["Agree"] * 200}
+    pl.DataFrame(frame | odd).write_csv(tmp_path / "a.csv")
+    content, text = proposed(tmp_path, tmp_path / "a.csv")
+    doubt = [q for q in content["confirm"] if q.startswith("Were 3 items, Work_s1 to Work_s3, asked with the labels")]
+    assert len(doubt) == 1 and "Nobody answered 'Somewhat disagree' or 'Somewhat agree'" in doubt[0]
+    assert "Play [s4]  # nobody answered it\n" in text
+    assert "Play [s5]  # everyone gave the same answer; one text in 200 rows" in text
+    frame = {name: answers[:90] for name, answers in frame.items()}  # too few to tell
+    pl.DataFrame(frame).write_csv(tmp_path / "b.csv")
+    (tmp_path / "config").rename(tmp_path / "old")
+    assert not [q for q in proposed(tmp_path, tmp_path / "b.csv")[0]["confirm"] if q.startswith("Were")]

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -391,3 +392,35 @@ def test_a_killed_process_that_draws_is_a_clear_error():
 
 def _killed(_: None) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+# ---------------------------------------------------------------- surveys of other kinds
+
+
+def test_a_label_with_dollar_signs_is_drawn_as_it_is(phase_one):
+    one = phase_one.tables["describe.dimensions"].copy()
+    one.loc[0, "label"] = "$5_a & $6^"
+    content = replace(phase_one, tables=phase_one.tables | {"describe.dimensions": one})
+    fig = draw("share_high", content)
+    labels = [t for t in fig.findobj(Text) if t.get_text() == "$5_a & $6^"]
+    assert labels and not any(label.get_parse_math() for label in labels)
+
+
+def test_words_on_key_stages_go_from_the_first_that_is_shown_to_the_last(phase_one):
+    means = phase_one.tables["key_stages.means"].copy()
+    means.loc[means.group == "KS1", "mean"] = np.nan
+    content = replace(phase_one, tables=phase_one.tables | {"key_stages.means": means})
+    assert "From Key Stage 2 to Key Stage 5 the mean falls" in figures.describe("key_stages", content)[0]
+    means.loc[means.group != "KS5", "mean"] = np.nan
+    content = replace(phase_one, tables=phase_one.tables | {"key_stages.means": means})
+    assert "Every number is withheld" in figures.describe("key_stages", content)[0]
+
+
+def test_words_on_one_factor_and_on_one_school(phase_one):
+    table = phase_one.tables["factors.loadings"]
+    one = table[(table.solution != "dimensions") | (table.factor == table.factor[0])]
+    content = replace(phase_one, tables=phase_one.tables | {"factors.loadings": one}, one_school=True)
+    caption = figures.describe("loadings", content)[1]
+    assert "on 1 factor (" in caption and "rotation" not in caption
+    assert "from random groups of students" in figures.describe("share_high", content)[1]
+    assert "allow for students sitting in schools" in figures.describe("share_high", phase_one)[1]

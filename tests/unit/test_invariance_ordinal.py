@@ -1,5 +1,7 @@
 """Ordinal items that work differently are found, named and sized; schools in several groups are one unit."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from golden_values import golden
@@ -45,6 +47,17 @@ def prepared(*given, schools=True, **planted):
 
 
 # ---------------------------------------------------------------- chi-squares of changes
+
+
+def test_levels_of_items_with_two_points_are_nested_and_do_not_take_means_for_thresholds():
+    """A lone threshold is free until intercepts are equal: groups that differ in their means alone fail no level."""
+    choices, _ = drawn(8, size=40, icc=0, mean=0.5)
+    two = Prepared.of(SCALES, {g: (x > 1).astype(np.int8) for g, x in choices.items()}, {})
+    fits = [two.fit(level)[1] for level in LEVELS]
+    assert [f.df for f in fits] == [38, 38, 44, 50]  # 38 = 2 (36 - 17); loadings, then thresholds, 8 of each less 2
+    assert fits[1].chi2 == pytest.approx(fits[0].chi2, rel=1e-6)
+    assert all(a.chi2 <= b.chi2 + 1e-6 for a, b in pairwise(fits))
+    assert cfa_wls.difference(fits[2], fits[1]).p > 0.01 and cfa_wls.difference(fits[3], fits[2]).p > 0.01
 
 
 def test_differences_between_levels_are_lavaans():

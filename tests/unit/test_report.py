@@ -67,6 +67,8 @@ def source_of(study, results):
 
 def test_punctuation_prints_as_it_is():
     assert escaped("p < .001 | [a_b] *c* $d @e") == r"p \< .001 \| \[a\_b\] \*c\* \$d \@e"
+    assert escaped("A&amp;B") == r"A\&amp;B"
+    assert escaped("\u0645\u062f") == "\u0645\u062f\u200e"  # numbers after it stay in their order
 
 
 def test_a_span_carries_its_note_whatever_is_in_it():
@@ -197,7 +199,7 @@ def test_a_value_is_known_where_it_is_there_and_no_dash(tmp_path):
 
 def test_metadata_say_what_holds(phase_one):
     study, results = phase_one
-    meta = about(study, read_rows(results / "scorecard.csv", "scorecard"), {"flow"})
+    meta = about(study, read_rows(results / "scorecard.csv", "scorecard"), {"flow"}, in_schools=True)
     assert meta["synthetic"] is True
     assert meta["banner"].startswith("**These are not real students.**")
     assert (meta["claims"]["gender-order"], meta["refuted"]["gender-order"]) == (False, True)
@@ -209,7 +211,7 @@ def test_metadata_say_what_holds(phase_one):
 
 
 def test_a_real_study_has_no_banner(bfi):
-    meta = about(bfi[0], [], set())
+    meta = about(bfi[0], [], set(), in_schools=False)
     assert (meta["synthetic"], meta["banner"], meta["has-published"]) == (False, "", False)
     assert meta["stages"]["schools"] is False
     assert meta["stages"]["key-stages"] is True

@@ -5,7 +5,7 @@ import pytest
 from samples import make_cells, make_instrument, make_study
 
 from learning_survey.bands import is_high
-from learning_survey.school_gaps import Halves, gaps
+from learning_survey.school_gaps import Halves, gaps, other_half
 from learning_survey.school_scores import SchoolScores
 
 
@@ -94,3 +94,15 @@ def test_schools_more_alike_than_chance_have_no_corrected_gap_and_no_interval_of
     assert row["observed"] > 0 and row["p"] > 0.5
     assert (row["corrected"], row["true_range"]) == (0, 0)
     assert row[["corrected_ci_low", "corrected_ci_high", "true_range_ci_low"]].isna().all()
+
+
+def test_schools_that_share_a_place_are_picked_alike():
+    """Of small schools several have a share of 100% or none: which of them the table names first must not matter."""
+    first, second = np.array([[1.0, 1.0, 0.5, 0.0, 0.0]]), np.array([[0.9, 0.5, 1.0, 0.2, 0.4]])
+    row = other_half(np.stack([first, second]), 10, 0.95)
+    # Picked in the first half: 0.7 on average less 0.3; in the second: 0.5 less 0.
+    assert row["other_half"] == pytest.approx(10 * (0.4 + 0.5) / 2) and row["same_pair"] == 0
+    turned = other_half(np.stack([first[:, ::-1], second[:, ::-1]]), 10, 0.95)
+    assert turned == pytest.approx(row)
+    same = other_half(np.stack([first, first]), 1, 0.95)
+    assert same["same_pair"] == pytest.approx(0.25) and same["other_half"] == 1

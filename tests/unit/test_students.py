@@ -16,6 +16,13 @@ def test_without_schools_everyone_stands_alone():
     assert students.schools == []
 
 
+def test_in_one_school_everyone_stands_alone():
+    """One school does not tell how much schools differ: its students would have no interval at all."""
+    students = make_students(INSTRUMENT, {"d1": [1, 2, 3]}, school=["S01", "S01", None])
+    assert students.alone and students.cluster.tolist() == [0, 1, 2] and students.schools == ["S01"]
+    assert not make_students(INSTRUMENT, {"d1": [1, 2]}, school=["S01", "S02"]).alone
+
+
 def test_students_without_a_school_count_as_one_more_school():
     students = make_students(INSTRUMENT, {"d1": [1, 2, 3, 4]}, school=["S02", None, "S01", None])
     assert students.schools == ["S01", "S02"]
