@@ -303,7 +303,7 @@ def _no_persons(audited: Audited) -> Check:
         if audited.results not in path.parents:
             continue
         for text in _texts(path):
-            tokens = {token.strip(_EDGE) for token in _TOKEN.findall(text)}
+            tokens = {token.strip(_EDGE) for token in set(_TOKEN.findall(text))}
             found = sorted(words & tokens) + [p for p in phrases if p in text]
             check.that(audited.name(path), not found, f"{len(found)} ids, such as {found[:1]}")
     if numbers:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from learning_survey.cfa_ml import inverse
 from learning_survey.cfa_wls import Fit, by_cluster
-from learning_survey.cfa_wls_moments import implied
 from learning_survey.fit_indices import UNTESTED, ChiSquare, Indices, robust
 from learning_survey.polychoric_estimates import square
 from learning_survey.two_way import pair_index
@@ -32,7 +31,7 @@ def robust_indices(fit: Fit) -> Indices:
     first, second = pair_index(p)
     chi2, chi2_base, df_base, spread_base = 0.0, 0.0, 0, 0.0
     E, groups = np.zeros((q, q)), []
-    for s, found in zip(fit.samples, implied(fit.model, fit.samples, fit.x), strict=True):
+    for s, found in zip(fit.samples, fit.point.implied, strict=True):
         R, P, D = square(s.r, p), square(found.values[len(s.tau) :], p), found.by_all(q)
         if np.linalg.eigvalsh(R)[0] < 1e-8 or np.linalg.eigvalsh(P)[0] < 1e-8 or not fit.identified:
             return UNTESTED

@@ -27,6 +27,7 @@ from learning_survey.errors import SurveyError
 
 Array = NDArray[np.float64]
 STEPS, CLOSE = 200, 1e-18  # most steps, and the squared Newton decrement per respondent that ends them
+RANK = 1e-9  # the condition above which an information matrix is of full rank
 NEAR = 1e-6  # the decrement from which second derivatives pay
 
 
@@ -314,7 +315,7 @@ def cell_information(at: Moments, W: Array, size: int) -> Array:
 
 
 def full_rank(information: Array) -> bool:
-    return condition(information) > 1e-9
+    return condition(information) > RANK
 
 
 def condition(information: Array) -> float:

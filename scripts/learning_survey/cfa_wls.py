@@ -29,15 +29,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_start
-from learning_survey.cfa_ml import condition, full_rank, inverse, scored
+from learning_survey.cfa_ml import RANK, condition, inverse, scored
 from learning_survey.cfa_model import Model, Moments, sigma_mu
-from learning_survey.cfa_wls_moments import Sample, implied, scales, values_only
+from learning_survey.cfa_wls_moments import Implied, Sample, implied, scales, values_only
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import ChiSquare, Indices, plain
 from learning_survey.two_way import pair_index
@@ -54,26 +55,106 @@ class Sandwich(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Estimates ``x`` (q,), their robust covariance, and the chi-squares: ``chi2`` as it is, ``scaled`` adjusted."""
+class Point:
+    """Parameters ``x`` (q,) of a model of ``samples``, and what depends on the samples' weights but not their Gamma."""
 
     model: Model
-    x: Array
     samples: tuple[Sample, ...]
-    vcov: Array
-    chi2: float
-    df: int
-    scaled: float
-    scaling: float
-    sandwich: Sandwich
-    condition: float
-    identified: bool
+    x: Array
+
+    @cached_property
+    def implied(self) -> tuple[Implied, ...]:
+        return tuple(implied(self.model, self.samples, self.x))
+
+    @cached_property
+    def information(self) -> Array:
+        """E (q, q)."""
+        n, E = sum(s.n for s in self.samples), np.zeros((len(self.x),) * 2)
+        for s, (_, D, used) in zip(self.samples, self.implied, strict=True):
+            E[np.ix_(used, used)] += s.n / n * D.T @ (s.weights[:, None] * D)
+        return E
+
+    @cached_property
+    def condition(self) -> float:
+        return condition(self.information)
+
+    @cached_property
+    def bread(self) -> Array:
+        """E^-1, NaN where E is not of full rank."""
+        return inverse(self.information, self.condition > RANK)
+
+    def gradient(self) -> Array:
+        """D'W (s - sigma), (q,)."""
+        n, total = sum(s.n for s in self.samples), np.zeros(len(self.x))
+        for s, (values, D, used) in zip(self.samples, self.implied, strict=True):
+            total[used] += s.n / n * D.T @ (s.weights * (s.values - values))
+        return total
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Estimates, their robust covariance ``vcov``, and the chi-squares: ``chi2`` as it is, ``scaled`` adjusted.
+
+    What needs Gamma is worked out when it is first asked for.
+    """
+
+    point: Point
+    samples: tuple[Sample, ...]
     converged: bool
     steps: int
 
     @property
+    def model(self) -> Model:
+        return self.point.model
+
+    @property
+    def x(self) -> Array:
+        """The estimates (q,)."""
+        return self.point.x
+
+    @property
     def n(self) -> float:
         return sum(s.n for s in self.samples)
+
+    @property
+    def df(self) -> int:
+        return sum(len(s.values) for s in self.samples) - len(self.x)
+
+    @property
+    def condition(self) -> float:
+        return self.point.condition
+
+    @property
+    def identified(self) -> bool:
+        return self.condition > RANK
+
+    @cached_property
+    def chi2(self) -> float:
+        pairs = zip(self.samples, self.point.implied, strict=True)
+        return sum((s.n - 1) * float((s.weights * (s.values - at.values) ** 2).sum()) for s, at in pairs)
+
+    @cached_property
+    def sandwich(self) -> Sandwich:
+        return sandwich(self.point, self.samples)
+
+    @cached_property
+    def vcov(self) -> Array:
+        """Of the estimates (q, q)."""
+        bread = self.point.bread
+        return bread @ self.sandwich.B @ bread / (self.n - len(self.samples))
+
+    @cached_property
+    def _traces(self) -> tuple[float, float]:
+        return _traces(self)
+
+    @property
+    def scaled(self) -> float:
+        return _adjusted(self.chi2, self.df, *self._traces)
+
+    @property
+    def scaling(self) -> float:
+        _, squared = self._traces
+        return float(np.sqrt(squared / self.df)) if self.df > 0 and squared > 0 else np.nan
 
     @property
     def moments(self) -> tuple[Moments, ...]:
@@ -99,7 +180,7 @@ class Fit:
     def srmr(self) -> float:
         """Root mean square of residual correlations, the diagonal counted in (p(p+1)/2 of them); groups by size."""
         p, total = len(self.model.items), 0.0
-        for s, at in zip(self.samples, implied(self.model, self.samples, self.x), strict=True):
+        for s, at in zip(self.samples, self.point.implied, strict=True):
             residual = (s.values - at.values)[len(s.tau) :]
             total += s.n / self.n * np.sqrt((residual**2).sum() / (p * (p + 1) / 2))
         return float(total)
@@ -155,12 +236,12 @@ def fit(model: Model, samples: Sequence[Sample], x: Array | None = None) -> Fit:
         return float(value)
 
     x, converged, steps = scored(x, objective, value_at=value_at)
-    return _tested(model, samples, x, converged, steps)
+    return Fit(Point(model, samples, x), samples, converged, steps)
 
 
 def tested(fit: Fit, samples: Sequence[Sample]) -> Fit:
     """The same estimates with the errors and chi-square of ``samples`` that differ in Gamma alone."""
-    return _tested(fit.model, tuple(samples), fit.x, fit.converged, fit.steps)
+    return Fit(fit.point, tuple(samples), fit.converged, fit.steps)
 
 
 def baseline(samples: Sequence[Sample]) -> Baseline:
@@ -176,7 +257,7 @@ def baseline(samples: Sequence[Sample]) -> Baseline:
         if s.parts is not None:
             rest.append(s.parts[:, at] * np.sqrt(w))
     if rest:
-        trace, squared = _traces(sum(y @ y.T for y in by_cluster(samples, rest)))
+        trace, squared = _traces_of(sum(y @ y.T for y in by_cluster(samples, rest)))
     return Baseline(float(total), df, _adjusted(total, df, trace, squared))
 
 
@@ -193,82 +274,58 @@ def difference(restricted: Fit, general: Fit) -> ChiSquare:
         return ChiSquare(np.nan, df)
     E, B, Y = general.sandwich
     squares, across = np.zeros(E.shape), np.zeros((len(general.x), len(restricted.x)))
-    pairs = zip(*(implied(fit.model, fit.samples, fit.x) for fit in (general, restricted)), strict=True)
-    for (_, D, used), (_, other, at) in pairs:
+    for (_, D, used), (_, other, at) in zip(general.point.implied, restricted.point.implied, strict=True):
         squares[np.ix_(used, used)] += D.T @ D
         across[np.ix_(used, at)] += D.T @ other
     H = inverse(squares) @ across
-    N = inverse(E) - H @ inverse(H.T @ E @ H) @ H.T
+    N = general.point.bread - H @ inverse(H.T @ E @ H) @ H.T
     if Y is None:
         NB = N @ B
         trace, squared = float(np.trace(NB)), float(np.sum(NB * NB.T))
     else:
-        trace, squared = _traces(Y @ N @ Y.T)
+        trace, squared = _traces_of(Y @ N @ Y.T)
     return ChiSquare(_adjusted(chi2, df, trace, squared), df)
 
 
 # ---------------------------------------------------------------- pieces
 
 
-def _tested(model: Model, samples: tuple[Sample, ...], x: Array, converged: bool, steps: int) -> Fit:
-    """The covariance of the estimates and the adjusted chi-square."""
-    n, q = sum(s.n for s in samples), len(x)
-    pieces = sandwich(model, samples, x)
-    E, B, Y = pieces
-    C = np.zeros((q, q))
-    chi2, trace, squared, count = 0.0, 0.0, 0.0, 0
-    for s, (expected, D, used) in zip(samples, implied(model, samples, x), strict=True):
-        w = s.weights
-        chi2 += (s.n - 1) * float((w * (s.values - expected) ** 2).sum())
-        count += len(w)
-        if Y is None:
+def _traces(fit: Fit) -> tuple[float, float]:
+    """tr(U Gamma) and tr(U Gamma U Gamma)."""
+    n, bread = fit.n, fit.point.bread
+    _, B, Y = fit.sandwich
+    if Y is None:
+        C, trace, squared = np.zeros(B.shape), 0.0, 0.0
+        for s, (_, D, used) in zip(fit.samples, fit.point.implied, strict=True):
+            w = s.weights
             H = s.gamma @ (w[:, None] * D)
             C[np.ix_(used, used)] += s.n / n * H.T @ (w[:, None] * H)
             trace += float((w * np.diag(s.gamma)).sum())
             squared += float(w @ s.gamma**2 @ w)
-    identified, df = full_rank(E), count - q
-    bread = inverse(E, identified)
-    if Y is None:
         moved = bread @ B
         trace -= float(np.trace(moved))
         squared += float(-2 * np.sum(bread * C) + np.sum(moved * moved.T))
-    else:
-        whole = sum(y @ y.T for y in by_cluster(samples, [s.parts * np.sqrt(s.weights) for s in samples]))
-        trace, squared = _traces(whole - Y @ bread @ Y.T)
-    return Fit(
-        model=model,
-        x=x,
-        samples=samples,
-        vcov=bread @ B @ bread / (n - len(samples)),
-        chi2=chi2,
-        df=df,
-        scaled=_adjusted(chi2, df, trace, squared),
-        scaling=float(np.sqrt(squared / df)) if df > 0 and squared > 0 else np.nan,
-        sandwich=pieces,
-        condition=condition(E),
-        identified=identified,
-        converged=converged,
-        steps=steps,
-    )
+        return trace, squared
+    whole = sum(y @ y.T for y in by_cluster(fit.samples, [s.parts * np.sqrt(s.weights) for s in fit.samples]))
+    return _traces_of(whole - Y @ bread @ Y.T)
 
 
-def sandwich(model: Model, samples: Sequence[Sample], x: Array) -> Sandwich:
-    """Of a model at parameters ``x`` (q,)."""
-    n, q = sum(s.n for s in samples), len(x)
-    E, B = np.zeros((q, q)), np.zeros((q, q))
+def sandwich(point: Point, samples: Sequence[Sample]) -> Sandwich:
+    """At a point, with the Gamma of ``samples``."""
+    n, q = sum(s.n for s in samples), len(point.x)
+    B = np.zeros((q, q))
     moved = []
-    for s, (_, D, used) in zip(samples, implied(model, samples, x), strict=True):
+    for s, (_, D, used) in zip(samples, point.implied, strict=True):
         share, WD = s.n / n, s.weights[:, None] * D
-        E[np.ix_(used, used)] += share * D.T @ WD
         if s.parts is None:
             B[np.ix_(used, used)] += share * WD.T @ s.gamma @ WD
         else:
             moved.append(np.zeros((len(s.parts), q)))
             moved[-1][:, used] = np.sqrt(share) * s.parts @ WD
     if not moved:
-        return Sandwich(E, B, None)
+        return Sandwich(point.information, B, None)
     Y = sum(by_cluster(samples, moved))
-    return Sandwich(E, Y.T @ Y, Y)
+    return Sandwich(point.information, Y.T @ Y, Y)
 
 
 def by_cluster(samples: Sequence[Sample], moved: Sequence[Array]) -> list[Array]:
@@ -284,7 +341,7 @@ def by_cluster(samples: Sequence[Sample], moved: Sequence[Array]) -> list[Array]
     return found
 
 
-def _traces(K: Array) -> tuple[float, float]:
+def _traces_of(K: Array) -> tuple[float, float]:
     """tr(U Gamma) and tr(U Gamma U Gamma) from K = y'U y of all pairs of clusters (G, G), without a cluster's own."""
     G = len(K)
     return float(np.trace(K)), float((np.sum(K**2) - np.sum(np.diag(K) ** 2)) * (G - 1) / G)

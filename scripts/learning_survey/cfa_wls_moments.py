@@ -114,12 +114,27 @@ def implied(model: Model, samples: Sequence[Sample], x: Array) -> list[Implied |
         on_tau[:, k] = (s.item[:, None] == places.row[k]) & (s.rank[:, None] == places.column[k])
         tau = delta[s.item, None] * (on_tau - at.d[s.item]) + above[:, None] * slope[s.item]
         common, i, j = sigma[first, second][:, None], delta[first][:, None], delta[second][:, None]
-        on_sigma = at.u[first] * at.v[second] + at.v[first] * at.u[second]
-        r = i * j * on_sigma + common * (slope[first] * j + i * slope[second])
         values = np.concatenate([delta[s.item] * above, (i * j * common)[:, 0]])
+        # Thresholds and means, half of the cells, move no correlation.
+        k = np.flatnonzero(~np.isin(places.matrix, ("tau", "nu", "alpha")))
+        u, v, slope = at.u[:, k], at.v[:, k], slope[:, k]
+        r = i * j * (u[first] * v[second] + v[first] * u[second])
+        r += common * (slope[first] * j + i * slope[second])
         used, local = np.unique(places.parameter, return_inverse=True)
-        found.append(Implied(values, np.concatenate([tau, r]) @ selection(local, len(used)), used))
+        slopes = np.zeros((len(values), len(used)))
+        slopes[: len(tau)] = _by_parameter(tau, local, len(used))
+        slopes[len(tau) :] = _by_parameter(r, local[k], len(used))
+        found.append(Implied(values, slopes, used))
     return found
+
+
+def _by_parameter(cells: Array, parameter: NDArray[np.int64], size: int) -> Array:
+    """Columns by cells (m, c) as columns by ``size`` parameters: the sum of a parameter's cells."""
+    if len(set(parameter.tolist())) < len(parameter):
+        return cells @ selection(parameter, size)
+    total = np.zeros((len(cells), size))
+    total[:, parameter] = cells
+    return total
 
 
 def values_only(model: Model, s: Sample, own: Mapping[str, Array], sigma: Array, mu: Array) -> Array | None:

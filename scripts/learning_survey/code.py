@@ -8,9 +8,13 @@ Snakemake starts.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
+
+BODIES = ("body", "orelse", "finalbody", "handlers", "cases")  # what holds statements: an import stands in no other
 
 
 def modules_of(script: Path) -> list[Path]:
@@ -23,27 +27,37 @@ def modules_of(script: Path) -> list[Path]:
     valid Python.
     """
     root, found, waiting = script.parent, set(), [script]
+    own = _own(root)
     while waiting:
         path = waiting.pop()
         state = path.stat()
         package = path.relative_to(root).parts[:-1]
         for name in _imports(path, package, state.st_mtime_ns, state.st_size):
-            for module in _files(name, root):
+            for module in _files(name, own):
                 if module not in found and module != script:
                     found.add(module)
                     waiting.append(module)
     return sorted(found)
 
 
-def _files(name: str, root: Path) -> Iterator[Path]:
-    """The files below ``root`` that run when module ``name`` is imported: its packages and the module itself."""
-    folder = root
-    for part in name.split("."):
-        folder = folder / part
-        if (file := folder / "__init__.py").is_file() or (file := folder.with_suffix(".py")).is_file():
-            yield file
-        elif not folder.is_dir():
-            return
+def _own(root: Path) -> dict[str, Path]:
+    """The file of each module below ``root`` by its dotted name; of a package, its ``__init__.py``."""
+    found: dict[str, Path] = {}
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name.isidentifier() and name != "__pycache__"]
+        here = Path(folder)
+        above = here.relative_to(root).parts
+        for stem in (name.removesuffix(".py") for name in files if name.endswith(".py")):
+            if stem == "__init__":
+                found[".".join(above)] = here / "__init__.py"  # before a module of the same name, as for Python
+            else:
+                found.setdefault(".".join([*above, stem]), here / f"{stem}.py")
+    return found
+
+
+def _files(name: str, own: dict[str, Path]) -> Iterator[Path]:
+    """The files of ``own`` that run when module ``name`` is imported: its packages and the module itself."""
+    return (own[part] for part in accumulate(name.split("."), "{}.{}".format) if part in own)
 
 
 @cache
@@ -63,7 +77,7 @@ def _imports(path: Path, package: tuple[str, ...], _changed: int, _size: int) ->
         elif isinstance(node, ast.If) and _types_only(node.test):
             waiting.extend(node.orelse)
         else:
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting.extend(child for body in BODIES for child in getattr(node, body, ()))
     return tuple(sorted(names))
 
 

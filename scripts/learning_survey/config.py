@@ -27,9 +27,9 @@ from learning_survey.plans import (
     SchoolPlan,
 )
 from learning_survey.strict import Identifier, Strict
+from learning_survey.yaml_files import LOADER
 
 ALL = "all"  # stands beside the dimensions for the mean over those that have a score
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it was built: ten times as quick
 
 # ---------------------------------------------------------------- study
 
@@ -440,7 +440,7 @@ def read_model(path: Path, model: type[Strict]) -> Any:
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
         raise SurveyError("no such file", where=path, remedy=nearest(path.stem, known))
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SurveyError(
             f"not valid YAML: {error}", where=path, remedy="Correct the file at the place named."

@@ -175,8 +175,9 @@ def tests(prepared: Prepared, fit: cfa_wls.Fit, skip: Collection[str] = ()) -> l
     for row, k in enumerate(owner):
         if k is not None:
             select[row, k] = 1
-    E, B, Y = cfa_wls.sandwich(wide, fit.samples, at)
-    s = _gradient(wide, fit.samples, at)
+    point = cfa_wls.Point(wide, fit.samples, at)
+    E, B, Y = cfa_wls.sandwich(point, fit.samples)
+    s = point.gradient()
     taken = cfa_ml.inverse(select.T @ E @ select, fit.identified) @ (select.T @ E)
     away = np.eye(len(at)) - select @ taken
     A, B = E @ away, away.T @ B @ away
@@ -303,14 +304,6 @@ def _values_of(wide: Model, model: Model, x: Array) -> Array:
     for own, cells in zip(model.matrices(x), wide.groups.values(), strict=True):
         found += [own[c.matrix][wide.at(c)] for c in cells if c.label]
     return np.array(found, float)
-
-
-def _gradient(model: Model, samples: Sequence[cfa_wls_moments.Sample], x: Array) -> Array:
-    """D'V (s - sigma) at ``x`` (q,)."""
-    n, total = sum(s.n for s in samples), np.zeros(len(x))
-    for s, (values, D, used) in zip(samples, cfa_wls_moments.implied(model, samples, x), strict=True):
-        total[used] += s.n / n * D.T @ (s.weights * (s.values - values))
-    return total
 
 
 def _variances(x: two_way.Choices) -> Array:

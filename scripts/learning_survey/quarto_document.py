@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from learning_survey.errors import nearest
@@ -17,6 +17,7 @@ from learning_survey.quarto_source import CLOSE, MARKER, OPEN, PAGE_BREAK, VALUE
 Element = dict[str, Any]
 BOXES = ("banner", "keyfinding", "note", "method", "lead", "small")
 SPANS = ("value", "muted")
+PLAIN = ("RawBlock", "RawInline", "Div", "Span", "Header", "Table", "Figure", "Para")  # what may be unsupported
 FLOATS = {"fig": "Figure", "tbl": "Table"}
 NAMES = {**FLOATS, "sec": "Section"}
 IMAGE = {"html": "svg", "typst": "svg", "docx": "png"}
@@ -27,17 +28,23 @@ BREAKS = {
 }
 
 
-def rewrite(node: Any, visit: Callable[[Element], list[Element] | None]) -> Any:
-    """A copy of ``node``, children first, in which ``visit`` may put a list of elements in the place of one."""
+def rewrite(node: Any, kinds: Collection[str], visit: Callable[[Element], list[Element] | None]) -> Any:
+    """A copy of ``node``, children first, in which ``visit`` may put a list in the place of an element of ``kinds``.
+
+    A word or a space, of which most of a report consists, is shared with ``node``.
+    """
     if isinstance(node, dict):
-        return {key: rewrite(value, visit) for key, value in node.items()}
-    if not isinstance(node, list):
-        return node
+        return {k: rewrite(v, kinds, visit) if isinstance(v, (dict, list)) else v for k, v in node.items()}
     out = []
     for child in node:
-        copy = rewrite(child, visit)
-        put = visit(copy) if isinstance(copy, dict) and "t" in copy else None
-        out.extend([copy] if put is None else put)
+        element = isinstance(child, dict) and "t" in child
+        nodes = isinstance(child.get("c") if element else child, (dict, list))
+        copy = rewrite(child, kinds, visit) if nodes else child
+        put = visit(copy) if element and copy["t"] in kinds else None
+        if put is None:
+            out.append(copy)
+        else:
+            out.extend(put)
     return out
 
 
@@ -49,18 +56,16 @@ class Document:
         self.numbers: dict[str, str] = {}
         self.meta, self.version = tree["meta"], tree["pandoc-api-version"]
         blocks = self._with_values(tree["blocks"])
-        blocks = rewrite(blocks, self._condition)
-        blocks = rewrite(blocks, self._plain)
+        blocks = rewrite(blocks, ("Div", "Span", "CodeBlock", "Code"), self._condition)
+        blocks = rewrite(blocks, PLAIN, self._plain)
         self._number(blocks)
         self.blocks = blocks
-        rewrite(blocks, lambda e: self._reference(e, "html"))  # for its errors
+        rewrite(blocks, ("Cite",), lambda e: self._reference(e, "html"))  # for its errors
 
     def json(self, format_: str) -> bytes:
         """The tree for one of Pandoc's writers ('html', 'typst', 'docx'), as JSON."""
-        blocks = rewrite(
-            self.blocks, lambda e: self._float(e, format_) if e["t"] in ("Figure", "Table", "Div") else None
-        )
-        blocks = rewrite(blocks, lambda e: self._reference(e, format_))
+        blocks = rewrite(self.blocks, ("Figure", "Table", "Div"), lambda e: self._float(e, format_))
+        blocks = rewrite(blocks, ("Cite",), lambda e: self._reference(e, format_))
         return json.dumps({"pandoc-api-version": self.version, "meta": self.meta, "blocks": blocks}).encode()
 
     # ------------------------------------------------------------ values and conditions
@@ -73,14 +78,14 @@ class Document:
         values = [paragraph["c"][2:] for paragraph in last["c"][1]]  # without the marker and the space after it
 
         def put(element: Element) -> list[Element] | None:
-            if element["t"] != "Str" or OPEN not in element["c"]:
+            if OPEN not in element["c"]:
                 return None
             out: list[Element] = []
             for at, part in enumerate(MARKER.split(element["c"])):
                 out.extend(values[int(part)] if at % 2 else [_string(part)] if part else [])
             return out
 
-        blocks = rewrite(blocks, put)
+        blocks = rewrite(blocks, ("Str",), put)
         if left := MARKER.search(json.dumps(blocks, ensure_ascii=False)):
             place = self.source.where(f"{OPEN}{left[1]}{CLOSE}")
             fail("a value in code, a formula, a link or an attribute", place, "Use {{< var >}} in running text only.")
@@ -88,8 +93,6 @@ class Document:
 
     def _condition(self, element: Element) -> list[Element] | None:
         """Quarto's content-visible and content-hidden: the content, or nothing."""
-        if element["t"] not in ("Div", "Span", "CodeBlock", "Code"):
-            return None
         (_, classes, pairs), content = element["c"]
         conditions = [(key, name) for key, name in pairs if key.startswith(("when-", "unless-"))]
         behaviour = [c for c in classes if c in ("content-visible", "content-hidden")]
@@ -205,13 +208,13 @@ class Document:
                 levels[:] = [*levels, *[0] * level][:level]
                 levels[-1] += 1
                 self._name(identifier, ".".join(map(str, levels)))
-            elif element["t"] in ("Figure", "Table") and (identifier := element["c"][0][0]):
+            elif identifier := element["c"][0][0]:
                 kind = identifier[:3]
                 counts[kind] += 1
                 self._name(identifier, str(counts[kind]))
             return None
 
-        rewrite(blocks, count)
+        rewrite(blocks, ("Header", "Figure", "Table"), count)
 
     def _name(self, identifier: str, number: str) -> None:
         if identifier in self.numbers and identifier.startswith(tuple(f"{k}-" for k in NAMES)):
@@ -220,8 +223,6 @@ class Document:
 
     def _reference(self, element: Element, format_: str) -> list[Element] | None:
         """A citation of a figure, table or section as a link with its number; other citations must be in the .bib."""
-        if element["t"] != "Cite":
-            return None
         cited = element["c"][0]
         for key in (c["citationId"] for c in cited):
             place = self.source.where(f"@{key}")

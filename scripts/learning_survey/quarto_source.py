@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import yaml
 
 from learning_survey.errors import SurveyError, nearest
+from learning_survey.yaml_files import LOADER
 
 SHORTCODE = re.compile(r"\{\{<(.*?)>\}\}")
 ESCAPED = re.compile(r"\{\{\{<|\{\{</\*")
@@ -33,7 +34,7 @@ def read_yaml(path: Path, shown: str) -> dict[str, Any]:
     if not path.is_file():
         raise SurveyError("no such file", where=shown, remedy="The report's assembly writes it.")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SurveyError(f"not valid YAML: {error}", where=shown, remedy="Correct it at the place named.") from None
     if content is not None and not isinstance(content, dict):

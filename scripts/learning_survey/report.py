@@ -26,6 +26,7 @@ from learning_survey.report_tables import TABLES
 from learning_survey.summary_schools import facts
 from learning_survey.values import NOTHING, Row, Tables, Values, holds, plain, read_rows, refuted, scorecard_values
 from learning_survey.verdict_rules import LABELS
+from learning_survey.yaml_files import DUMPER
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
@@ -360,4 +361,5 @@ def _put(folder: Path, name: str, text: str) -> None:
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10_000), encoding="utf-8")
+    text = yaml.dump(content, Dumper=DUMPER, allow_unicode=True, sort_keys=False, width=10_000)
+    path.write_text(text, encoding="utf-8")
