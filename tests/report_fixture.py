@@ -61,7 +61,11 @@ def make_results(
     drawn.mkdir(parents=True, exist_ok=True)
     figures = {}
     for name in _figures(study):
-        figures[name] = {"file": name + study.mark, "alt": f'What "{name}" shows.', "caption": f"Caption of {name}."}
+        figures[name] = {
+            "file": name + study.mark,
+            "alt": f'What "{name}" shows. {{{{< var x >}}}}',
+            "caption": f"Caption of {name}.",
+        }
         (drawn / f"{name}{study.mark}.svg").write_text(SVG, encoding="utf-8")
         (drawn / f"{name}{study.mark}.png").write_bytes(PNG)
     (drawn / "figures.json").write_text(json.dumps(figures), encoding="utf-8")

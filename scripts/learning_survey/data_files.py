@@ -27,8 +27,9 @@ def survives(path: Path) -> None:
         raise _damaged(path, "SPSS", "the library that reads it breaks down")
 
 
-def spss(path: Path) -> tuple[list[str], list[str], str, pl.DataFrame]:
-    """An SPSS ``.sav`` or ``.zsav`` file: names, variable labels, encoding, and cells as text with ``line``.
+def spss(path: Path) -> tuple[list[str], list[str], str, pl.DataFrame, list[dict[str, float]]]:
+    """An SPSS ``.sav`` or ``.zsav`` file: names, variable labels, encoding, cells as text with ``line``, and for each
+    variable the number behind each label.
 
     A value with a label is given as its label, any other as it is. What the file declares missing, values and ranges,
     is null, as is a value that SPSS itself counts as missing. Case k has line k + 1: a spreadsheet has the header in
@@ -56,7 +57,11 @@ def spss(path: Path) -> tuple[list[str], list[str], str, pl.DataFrame]:
             )
         cells[str(k)] = pl.Series([labels.get(value) or _text(value) for value in values], dtype=pl.String)
     questions = [" ".join((label or "").split()) for label in meta.column_labels]
-    return names, questions, meta.file_encoding or "", pl.DataFrame(cells).with_row_index("line", 2)
+    coded = [
+        {label.strip(): v for v, label in meta.variable_value_labels.get(name, {}).items() if not isinstance(v, str)}
+        for name in names
+    ]
+    return names, questions, meta.file_encoding or "", pl.DataFrame(cells).with_row_index("line", 2), coded
 
 
 def parquet(path: Path) -> tuple[list[str], pl.LazyFrame]:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from learning_survey.labels import normalised, whole_number
 
 if TYPE_CHECKING:
-    from learning_survey.draft import Column, Item
+    from learning_survey.draft import Item
+    from learning_survey.draft_columns import Column
     from learning_survey.lexicon import Scale
 
 

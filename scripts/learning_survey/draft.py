@@ -1,6 +1,6 @@
 """A first study and instrument for exports that nobody has described yet: proposals, each with its evidence.
 
-What is proposed is read from the first ``ROWS`` rows of each export. Columns that share a set of labels are items;
+What is proposed is read from the first 20,000 rows of each export. Columns that share a set of labels are items;
 columns that could identify someone are left out by name and nothing that stands in them is kept. Nothing here is
 certain: the files say that they are drafts, and ``config.load_study`` refuses them until a person has answered the
 questions in them.
@@ -8,58 +8,21 @@ questions in them.
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-from pydantic import ValidationError
-
-from learning_survey.config import Exports
 from learning_survey.directions import direct
+from learning_survey.draft_columns import MOST, Column, identifying, read
 from learning_survey.draft_fields import Found, find_fields
 from learning_survey.errors import SurveyError
-from learning_survey.exports import Detected, read_sheet
-from learning_survey.labels import normalised, whole_number
-from learning_survey.lexicon import BLANK, OPT_OUT, Scale, ordered, same_scale, wordings
-from learning_survey.mapping import MATRIX, STEM, quoted, subquestions, trimmed
-
-ROWS = 20_000  # rows of each export that a draft is made from
-MOST = 11  # points of the longest scale that is taken for one
-MISSING_CODES = {-99, -98, -9, -8, -1, 88, 98, 99, 888, 998, 999}
-
-
-@dataclass
-class Column:
-    """One column of the exports: its texts with their counts, and the files that have it."""
-
-    header: str
-    question: str
-    files: set[str] = field(default_factory=set)
-    values: Counter[str] = field(default_factory=Counter)
-    blanks: Counter[str] = field(default_factory=Counter)  # spellings of no answer, as '-'
-
-    @property
-    def filled(self) -> int:
-        return self.values.total()
-
-    @property
-    def text(self) -> str:
-        """What was asked: the question, or the header where there is none."""
-        return self.question or self.header
-
-    def answers(self) -> Counter[str]:
-        """Texts that could be answers to an item, without those that decline to answer and codes for missing."""
-        texts = [t for t in self.values if normalised(t) not in OPT_OUT]
-        numbers = {t: n for t in texts if (n := whole_number(t)) is not None}
-        if len(numbers) < len(texts):
-            return Counter({t: self.values[t] for t in texts})
-        low = [n for n in numbers.values() if n not in MISSING_CODES and n < 8]
-        # An 8 or 9 that stands alone above the rest is how some tools write a missing answer.
-        lone = {8, 9} if low and max(low) < 7 and 10 not in numbers.values() else set()
-        return Counter({t: self.values[t] for t, n in numbers.items() if n not in MISSING_CODES | lone})
+from learning_survey.exports import Detected
+from learning_survey.labels import normalised, trimmed, whole_number
+from learning_survey.lexicon import Scale, ordered, same_scale, strays
+from learning_survey.mapping import MATRIX, STEM, subquestions
 
 
 @dataclass
@@ -159,67 +122,6 @@ def constant(column: Column) -> bool:
     return answers.total() >= 20 and len({normalised(text) for text in answers}) == 1
 
 
-def read(files: Sequence[Path], stated: dict[str, str]) -> tuple[list[Column], pl.DataFrame, list[Detected]]:
-    """The columns of all files in order of first appearance, their rows as text (columns ``0``, ``1``, …), and how
-    each file is written.
-    """
-    try:
-        says = Exports.model_validate({"folder": ".", "files": ["*"], **stated})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SurveyError(
-            f"--{first['loc'][0]}: {first['msg']}",
-            where=stated[str(first["loc"][0])],
-            remedy="docs/new_study.md lists what may be stated.",
-        ) from None
-    columns: dict[str, Column] = {}
-    frames, written = [], []
-    for path in files:
-        sheet = read_sheet(path, says, wordings(), path.name)
-        rows = sheet.rows.head(ROWS).collect()
-        sheet.close()
-        written.append(sheet.detected)
-        headers = [trimmed(h) for h in sheet.header]
-        if twice := sorted({h for h in headers if h and headers.count(h) > 1}):
-            raise SurveyError(
-                f"the header {quoted(twice)} is given twice",
-                where=path,
-                remedy="Give each column its own header in the export, or take one of them out.",
-            )
-        places = {}
-        for k, header in enumerate(headers):
-            if not header:
-                if rows[str(k)].null_count() < rows.height:
-                    raise SurveyError(
-                        f"column {k + 1} has answers and no header", where=path, remedy="Give it a header."
-                    )
-                continue
-            column = columns.setdefault(header, Column(header, trimmed(sheet.questions[k])))
-            column.files.add(str(path))
-            places[str(k)] = str(list(columns).index(header))
-            for text, times in rows[str(k)].drop_nulls().value_counts(sort=True).iter_rows():
-                (column.blanks if normalised(text) in BLANK else column.values)[text] += times
-        frames.append(rows.select(list(places)).rename(places))
-    return list(columns.values()), pl.concat(frames, how="diagonal"), written
-
-
-def identifying(column: Column) -> str | None:
-    """The kind of direct identifier that a column seems to be, or None.
-
-    A few texts that come again and again are answers, whatever word for free text stands in the header: 'My teachers
-    give useful feedback' may be an item.
-    """
-    from learning_survey.privacy import identifier_kind, kind_of_text
-
-    # With repeats: names that come again and again are those of schools, not of people.
-    texts = [text for text in sorted(column.values)[:2000] for _ in range(column.values[text])]
-    kind = identifier_kind(column.header, column.question, texts)
-    few = 2 <= len(column.values) <= MOST and column.filled >= 5 * len(column.values)
-    if kind == "free text" and few and not any(map(kind_of_text, column.values)):
-        return None
-    return kind
-
-
 # ---------------------------------------------------------------- items
 
 
@@ -241,6 +143,7 @@ def find_items(columns: Sequence[Column]) -> tuple[list[Scale], list[int], list[
     texts: list[list[Column]] = []
     numbers: dict[str, list[Column]] = {}
     for column in columns:
+        column.strays = strays(column.answers(), MOST)
         answers = column.answers()
         forms = {normalised(t) for t in answers}
         if not forms or len(forms) > MOST:
@@ -255,8 +158,14 @@ def find_items(columns: Sequence[Column]) -> tuple[list[Scale], list[int], list[
     sets: list[tuple[Scale, int, list[Column]]] = []
     for members in texts:
         labels = sum((c.answers() for c in members), Counter())
+        if out := strays(labels, MOST):  # seen only with the others of the set
+            for column in members:
+                column.strays |= out & column.values.keys()
+            labels = sum((c.answers() for c in members), Counter())
         if len(members) > 1 and 2 <= len({normalised(t) for t in labels}) <= MOST:
-            sets.append((scale := ordered(labels), 1, members))
+            coded = {label: value for c in members for label, value in c.coded.items()}
+            same = all(coded[label] == value for c in members for label, value in c.coded.items())
+            sets.append((scale := ordered(labels, coded if same else None), 1, members))
             assert len(scale.points) >= 2
     sets += _numeric([members for members in numbers.values() if len(members) > 1])
     if not sets:
@@ -302,8 +211,9 @@ def _numeric(groups: Sequence[list[Column]]) -> list[tuple[Scale, int, list[Colu
 def stem_of(column: Column) -> str:
     """What a column shares with others of its matrix: the stem of ``stem[sub]``, ``stem - sub`` or ``stem_1``."""
     for text in (column.header, column.question):
-        if (found := MATRIX.fullmatch(text)) and found["stem"]:
-            return found["stem"]
+        # The subquestion's code, which stands in the stem where both codes and texts were exported, is not shared.
+        if (found := MATRIX.fullmatch(text)) and (stem := re.sub(r"\[[^\[\]]*\]", "", found["stem"])):
+            return stem
     if found := STEM.fullmatch(column.question or column.header):
         return found["stem"]
     found = re.fullmatch(r"(.*?[^\W_].*?|[^\W_])[ _.-]?\d+[a-z]?", column.header)
@@ -336,7 +246,8 @@ def name_items(items: Sequence[Item], taken: set[str]) -> None:
     taken = taken | {"file", "line", "cluster", "school", "age", "gender", "group", "respondent", "status", "all"}
     for k, item in enumerate(items, start=1):
         plain = re.sub(r"[^A-Za-z0-9]+", "_", item.column.header).strip("_")
-        if not (re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", item.column.header) or MATRIX.fullmatch(item.column.header)):
+        header = item.column.header
+        if not header.isascii() or not (re.fullmatch(r"[A-Za-z]\w*", header) or MATRIX.fullmatch(header)):
             plain = ""
         ident = plain if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,29}", plain) else f"item_{k:02d}"
         while ident.lower() in taken:
@@ -348,4 +259,5 @@ def name_items(items: Sequence[Item], taken: set[str]) -> None:
 def wording_of(column: Column) -> str:
     """The question of an item without the stem of its matrix."""
     subs = subquestions(column.question) or ([] if column.question else subquestions(column.header))
-    return subs[0] if subs else column.text
+    text = subs[0] if subs else column.text
+    return trimmed(html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", " ", text))) or text

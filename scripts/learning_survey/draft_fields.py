@@ -9,15 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from learning_survey.labels import normalised, whole_number
+from learning_survey.lexicon import scale_of
 
 if TYPE_CHECKING:
-    from learning_survey.draft import Column
+    from learning_survey.draft_columns import Column
 
 # Names of an id, the likeliest first; a header is compared without case, spaces and punctuation.
 _IDS = re.findall(
     r"\w+",
     "responseid respondentid participantid recordid submissionid caseid entryid sessionid responsenumber studentid "
-    "pupilid candidateid uniqueid respondent participant response uid uuid guid token id recordno serial seriesno",
+    "pupilid candidateid uniqueid respondent participant response uid uuid guid token id recordno serial seriesno case "
+    "casenumber interviewnumber",
 )
 _SCHOOL = re.compile(
     r"(?:the |your |my )?(?:school|academy|site|establishment|college|institution|centre)s?"
@@ -36,7 +38,13 @@ _CONSENTS = re.compile(r"(?:yes|i agree|agree|i consent|i do|consent(?:ed| given
 _SECONDS = re.compile(
     r"(?:total )?(?:duration|time taken|(?:completion|response|interview|total) ?time)(?: in)? ?(?:seconds|secs?|s)?"
 )
-_TESTS = frozenset(map(normalised, ["test", "preview", "survey preview", "survey test", "spam", "test response"]))
+_TESTS = frozenset(
+    map(normalised, ["test", "preview", "survey preview", "survey test", "spam", "test response", "pretest", "debug"])
+)
+# The numbers that Qualtrics exports for the status of a response, and whether they are tests, previews or spam.
+_QUALTRICS = dict.fromkeys(["0", "4", "16", "32", "48"], False) | dict.fromkeys(
+    ["1", "2", "8", "9", "12", "17", "40"], True
+)
 GENDERS = {
     "boys": ("Boys", ["boy", "boys", "male", "m", "man", "boy / man", "boy (male)", "he"]),
     "girls": ("Girls", ["girl", "girls", "female", "f", "woman", "girl / woman", "girl (female)", "she"]),
@@ -110,25 +118,36 @@ def words(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", apart)).lower()
 
 
-def _named(column: Column, form: re.Pattern[str], whole: bool = False) -> bool:
+def _named(column: Column, form: re.Pattern[str], whole: bool = False, most: int = 7) -> bool:
     """Whether the header or the question fits; a longer sentence is a statement to answer, whatever words are in it."""
-    texts = [words(text) for text in (column.header, column.question) if text]
-    return any(form.fullmatch(t) if whole else form.search(t) and len(t.split()) <= 7 for t in texts)
+    texts = [words(text) for text in _names(column)]
+    return any(form.fullmatch(t) if whole else form.search(t) and len(t.split()) <= most for t in texts)
+
+
+def _names(column: Column) -> list[str]:
+    """Header and question, and the header without what tools put before it: ``group/name``, ``code. Question``."""
+    header = column.header
+    apart = [header.rpartition("/")[2], re.sub(r"^[\w\[\]]+\. ", "", header)]
+    apart += [] if " " in header else [header.rpartition("-")[2]]
+    return list(dict.fromkeys(text for text in (header, column.question, *apart) if text))
 
 
 def _respondent(column: Column, rows: int, waves: int) -> tuple[float, Found] | None:
     """A column of ids; each respondent may have one row in each of the ``waves``."""
-    name = normalised(column.header)
-    if name not in _IDS or column.filled < 0.9 * rows or len(column.values) < 0.9 * column.filled / max(waves, 1):
+    name = next((name for name in map(normalised, _names(column)) if name in _IDS), None)
+    few = len(column.values) < 0.9 * column.filled / max(waves, 1)
+    if name is None or column.filled < 0.9 * rows or few:
         return None
     evidence = f"named as an id; {len(column.values):,} different texts in {column.filled:,} of {rows:,} rows"
     return len(_IDS) - _IDS.index(name), Found(column, evidence)
 
 
 def _status(column: Column) -> tuple[float, Found] | None:
-    if not _named(column, _STATUS, whole=True) or len(column.values) > 20:
+    if not _named(column, _STATUS, whole=True) or not 1 <= len(column.values) <= 20:
         return None
     tests = sorted(t for t in column.values if normalised(t) in _TESTS)
+    if normalised(column.question) == "responsetype" and column.values.keys() <= _QUALTRICS.keys():
+        tests = sorted(t for t in column.values if _QUALTRICS[t])
     marked = sum(column.values[t] for t in tests)
     evidence = f"named as a status; {marked:,} of {column.filled:,} rows say that they are tests"
     return (2 if tests else 1), Found(column, evidence, {"test": tests} if tests else {})
@@ -136,8 +155,10 @@ def _status(column: Column) -> tuple[float, Found] | None:
 
 def _consent(column: Column) -> tuple[float, Found] | None:
     """A column that says who agreed to take part: a few texts, of which some agree."""
-    if not _named(column, _CONSENT) or len(column.values) > 6:
+    if not _named(column, _CONSENT, most=30) or len(column.values) > 6:
         return None
+    if len(column.values) >= 3 and scale_of(map(normalised, column.values)) not in (None, "yes_no_3"):
+        return None  # 'I am happy to take part in lessons' is an item
     agreed = [t for t in column.values if _CONSENTS.match(words(t))]
     if not agreed:
         return None
@@ -225,7 +246,7 @@ def at_school(column: Column) -> float:
 
 
 def _school(column: Column, rows: int) -> tuple[float, Found] | None:
-    if not _named(column, _SCHOOL, whole=True) or len(column.values) > max(rows / 2, 1):
+    if not _named(column, _SCHOOL, whole=True) or not 1 <= len(column.values) <= max(rows / 2, 1):
         return None
     identified = re.search(r"\b(?:id|code|urn|number|no)\b", words(column.header)) is not None
     evidence = f"named so; {len(column.values):,} different texts in {column.filled:,} of {rows:,} rows"

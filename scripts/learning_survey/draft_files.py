@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from learning_survey.draft import ROWS, Draft, draft, wording_of
+from learning_survey.draft import Draft, draft, wording_of
+from learning_survey.draft_columns import ROWS, Column
 from learning_survey.draft_fields import GENDERS, KEY_STAGES, at_school
 from learning_survey.draft_questions import missing_labels, questions, scale_names
 from learning_survey.errors import SurveyError
@@ -89,22 +90,22 @@ def study_text(d: Draft, root: Path) -> str:
     lines.append("columns:")
     for field, found in d.found.items():
         also = f"; other candidates: {', '.join(_word(o) for o in found.others)}" if found.others else ""
-        lines.append(f"  {field}: {_scalar(found.column.header)}  # {found.evidence}{also}")
-    renamed = [(i.id, i.column.header) for i in d.items if i.id != i.column.header]
+        lines.append(f"  {field}: {_header(found.column)}  # {found.evidence}{also}")
+    renamed = [(i.id, _header(i.column)) for i in d.items if i.id != i.column.header or len(i.column.spellings) > 1]
     if renamed:
         lines.append("  items:")
-        lines += [f"    {_scalar(item)}: {_scalar(header)}" for item, header in renamed]
+        lines += [f"    {_scalar(item)}: {header}" for item, header in renamed]
     if d.identifiers:
         lines.append("  # Could identify someone: dropped when the files are read, and nothing of them is kept.")
         lines.append("  identifiers:")
-        lines += [f"    - {_scalar(c.header)}  # {kind}" for c, kind in d.identifiers]
+        lines += [f"    - {_header(c)}  # {kind}" for c, kind in d.identifiers]
     if d.ignored:
         lines.append("  ignore:")
         lines += [
-            f"    - {_scalar(c.header)}  # {why}"
-            + (f"; {_different(len(c.values))} in {c.filled:,} rows" if c.filled else "")
+            f"    - {_header(c)}  # {why}" + (f"; {_different(len(c.values))} in {c.filled:,} rows" if c.filled else "")
             for c, why in d.ignored
         ]
+    lines[-1] += " {}" if lines[-1] == "columns:" else ""
     lines += [*_key_stages(d), *_gender(d)]
     rules = (("status", "test", "test_status"), ("consent", "agreed", "consent"))
     clean = [
@@ -271,6 +272,13 @@ def _scalar(text: str, flow: bool = False) -> str:
 
 def _flow(texts: Iterable[str]) -> str:
     return "[" + ", ".join(_scalar(text, flow=True) for text in texts) + "]"
+
+
+def _header(column: Column) -> str:
+    """How a study names a column: by its header, or by a pattern where files write that in other capitals."""
+    if len(column.spellings) < 2:
+        return _scalar(column.header)
+    return f"{{pattern: {_scalar('(?i)' + re.escape(column.header), flow=True)}}}"
 
 
 def _word(text: str) -> str:

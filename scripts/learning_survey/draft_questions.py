@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from learning_survey.draft import Draft, Item
+from learning_survey.identifiers import kind_of_text
 from learning_survey.labels import normalised, whole_number
 from learning_survey.lexicon import Scale
 from learning_survey.mapping import short
@@ -31,6 +32,7 @@ def questions(d: Draft) -> list[str]:
         else:
             out.append(f"In which order are the labels of {name}? They stand in alphabetical order, {ends}.")
         out += _shorter(d, name, scale)
+    out += _about_strays(d)
     if len(d.dimensions) < 2:
         out.append("Which items belong together? All are in one dimension: move those that measure something else.")
     else:
@@ -104,11 +106,35 @@ def missing_labels(d: Draft) -> list[tuple[str, int]]:
     for item in d.items:
         answers = item.column.answers()
         for text, times in item.column.values.items():
-            if text not in answers:
+            if text not in answers and text not in item.column.strays:
                 number = whole_number(text)
                 spelt = counts.setdefault(normalised(text) if number is None else str(number), {})
                 spelt[text] = spelt.get(text, 0) + times
     return [(max(sorted(s), key=s.get), sum(s.values())) for _, s in sorted(counts.items())]
+
+
+def _about_strays(d: Draft) -> list[str]:
+    """A question for the texts under items that are no points of their scale; who wrote them is not shown."""
+    if not (odd := strays_of(d)):
+        return []
+    may_be_shown = [text for text in odd if kind_of_text(text) is None and len(text.split()) <= 8]
+    shown = [f"{_quote(text)} ({odd[text]:,})" for text in may_be_shown[:12]]
+    shown += ["…"] if len(may_be_shown) > 12 else []
+    shown += [f"{len(odd) - len(may_be_shown)} that could identify someone"] if len(odd) > len(may_be_shown) else []
+    return [
+        f"What do these mean among the answers of the items: {', '.join(shown)}? A number is read as that code, and any"
+        " other text stops the run until it is a label, stands under exports.missing_labels or is taken out of the"
+        " export."
+    ]
+
+
+def strays_of(d: Draft) -> dict[str, int]:
+    """Texts under items that are no points of their scale, with their counts, the commonest first."""
+    counts: dict[str, int] = {}
+    for item in d.items:
+        for text in item.column.strays:
+            counts[text] = counts.get(text, 0) + item.column.values[text]
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _quote(text: str) -> str:

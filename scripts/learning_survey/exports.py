@@ -20,6 +20,7 @@ from learning_survey import data_files, headers, text_files, workbooks
 from learning_survey.encodings import UndecidedError
 from learning_survey.errors import SurveyError
 from learning_survey.kinds import FORMATS, SAVE_AGAIN, format_of
+from learning_survey.labels import trimmed
 from learning_survey.mapping import columns_of
 from learning_survey.text_files import Text, Types
 
@@ -56,10 +57,13 @@ class Sheet:
     questions: list[str] = field(default_factory=list)
     detected: Detected = Detected()
     text: Text | None = None
+    coded: list[dict[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.questions:
             object.__setattr__(self, "questions", [""] * len(self.header))
+        if not self.coded:
+            object.__setattr__(self, "coded", [{}] * len(self.header))
 
     @cached_property
     def rows(self) -> pl.LazyFrame:
@@ -178,8 +182,9 @@ def read_sheet(path: Path, stated: Exports | None = None, known: Iterable[str] =
     if kind == "text":
         sheet = _text(path, says, known)
     elif kind == "SPSS":
-        names, questions, encoding, cells = data_files.spss(path)
-        sheet = _typed(path, names, cells.lazy(), Detected("SPSS", encoding=encoding, header_rows=0), questions)
+        names, questions, encoding, cells, coded = data_files.spss(path)
+        how = Detected("SPSS", encoding=encoding, header_rows=0)
+        sheet = replace(_typed(path, names, cells.lazy(), how, questions), coded=coded)
     elif kind == "Parquet":
         sheet = _typed(path, *data_files.parquet(path), Detected("Parquet", header_rows=0))
     else:
@@ -243,10 +248,10 @@ def _workbook(path: Path, kind: str, says: dict[str, str]) -> Sheet:
 def _typed(
     path: Path, names: list[str], rows: pl.LazyFrame, detected: Detected, questions: Iterable[str] = ()
 ) -> Sheet:
-    trimmed = [" ".join(name.split()) for name in names]
-    if not trimmed:
+    header = [trimmed(name) for name in names]
+    if not header:
         raise SurveyError("has no columns", where=path, remedy=SAVE_AGAIN)
-    return _with_rows(Sheet(path, trimmed, lambda types: rows.cast(dict(types)), list(questions), detected))
+    return _with_rows(Sheet(path, header, lambda types: rows.cast(dict(types)), list(questions), detected))
 
 
 def _filled(rows: pl.LazyFrame, width: int) -> pl.LazyFrame:

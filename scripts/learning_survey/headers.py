@@ -4,6 +4,7 @@
 |---|---|---|
 | ``one_row`` | headers; matrix questions as ``code[sub]`` or ``Question [Sub]`` | LimeSurvey, online forms |
 | ``two_rows`` | the question, blank or repeated over its columns; below, the sub-question | SurveyMonkey |
+| ``two_rows`` | name, text | SoSci Survey |
 | ``three_rows`` | name, text, ``{"ImportId": …}`` | Qualtrics |
 """
 
@@ -14,10 +15,13 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
+from learning_survey.labels import trimmed
+
 ROWS = {"one_row": 1, "two_rows": 2, "three_rows": 3}
 SAMPLE = 40  # filled rows that are looked at, headers among them
 _IMPORT = re.compile(r"""^\{\s*["'“”]*ImportId["'“”]*\s*:""")
 _MATRIX = re.compile(r"(?P<stem>.*\S)\s*\[(?P<sub>[^\[\]]+)\]")
+_COUNTED = re.compile(r"\s*[+-]?\d[\d.,:/ T+-]*Z?\s*")
 _ANY_ANSWER = {"", "response", "open-ended response"}  # below a question without sub-questions
 
 
@@ -34,7 +38,8 @@ def understand(rows: list[list[str]], stated: str | None = None) -> Headers:
     """The headers in ``rows``, the first filled rows of an export, padded to one width; ``stated``: a key of ROWS.
 
     Two rows are taken for headers only where the first repeats itself or has gaps and the second does not look like
-    answers; three only where the third holds import ids. The name of a sub-question is ``Question [Sub]``.
+    answers, or where the second has texts in all columns of numbers; three only where the third holds import ids. The
+    name of a sub-question is ``Question [Sub]``.
     """
     answers, rows = rows[2:], [_spaced(row) for row in rows[:3]]
     convention = stated or _convention(rows, answers)
@@ -46,7 +51,7 @@ def understand(rows: list[list[str]], stated: str | None = None) -> Headers:
 
 
 def _spaced(row: list[str]) -> list[str]:
-    return [" ".join(cell.split()) for cell in row]
+    return [trimmed(cell) for cell in row]
 
 
 def _convention(rows: list[list[str]], answers: list[list[str]]) -> str:
@@ -54,7 +59,7 @@ def _convention(rows: list[list[str]], answers: list[list[str]]) -> str:
         ids = [cell for cell in rows[2] if cell]
         if ids and all(_IMPORT.match(cell) for cell in ids):
             return "three_rows"
-        if _question_above_sub(rows[0], rows[1], answers):
+        if _question_above_sub(rows[0], rows[1], answers) or _name_above_text(rows[0], rows[1], answers):
             return "two_rows"
     return "one_row"
 
@@ -77,6 +82,19 @@ def _question_above_sub(first: list[str], second: list[str], answers: list[list[
     texts = [second[k] for k in subs]
     unlike = len(rest) > 1 and not answers & set(texts) and not any(re.fullmatch(r"[\d.,-]+", t) for t in texts)
     return stated or (gap and unlike) or (unlike and len(subs) > 1 and len(set(texts)) == len(texts) > len(answers) / 3)
+
+
+def _name_above_text(first: list[str], second: list[str], answers: list[list[str]]) -> bool:
+    """Whether the second row has a text of its own in every column that has nothing but numbers and times below.
+
+    At least three such columns are asked for: one respondent may write 'ten' where all others write 10.
+    """
+    if not all(first) or len(set(first)) < len(first) or len(answers) < 3:
+        return False
+    below = [[row[k] for row in answers if row[k].strip()] for k in range(len(first))]
+    counted = [k for k, cells in enumerate(below) if len(cells) >= 3 and all(map(_COUNTED.fullmatch, cells))]
+    texts = [second[k] for k in counted if any(c.isalpha() for c in second[k])]
+    return len(counted) == len(texts) == len(set(texts)) and len(texts) >= 3
 
 
 def _two(first: list[str], second: list[str]) -> Headers:

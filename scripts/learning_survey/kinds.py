@@ -44,6 +44,7 @@ _MARKUP = (
     (("<!doctype html", "<html", "<head", "<script", "<body", "<table"), "a web page, not an export (a sign-in page, "
      "perhaps)"),
     (("<?xml", "<workbook", "<!doctype"), "an XML file"),
+    (('[{"', '{"'), "a JSON file"),
 )  # fmt: skip
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 

@@ -18,6 +18,15 @@ DECIMAL = re.compile(r"[+-]?\d*[.,]\d+|[+-]\d+")  # without its point or sign it
 APOSTROPHES = dict.fromkeys(map(ord, "'’‘‛ʼʻʹ′`´ˋˊ＇"), "'")
 
 
+# Byte order marks, soft hyphens, marks of direction and of width zero; not those that join letters and pictures.
+UNSEEN = dict.fromkeys([0x00AD, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
+def trimmed(text: str) -> str:
+    """``text`` on one line: without outer and repeated spaces, of whatever kind, and without marks that nobody sees."""
+    return " ".join(text.translate(UNSEEN).split())
+
+
 def normalised(text: str) -> str:
     """``text`` without case, spaces and punctuation; a text of nothing else loses only case and outer spaces.
 

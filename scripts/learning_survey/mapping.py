@@ -18,14 +18,16 @@ import polars as pl
 from learning_survey import privacy
 from learning_survey.config import FIELDS, Match
 from learning_survey.errors import SurveyError, nearest
-from learning_survey.labels import normalised
+from learning_survey.labels import normalised, trimmed
 
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
     from learning_survey.exports import Sheet
 
 MATRIX = re.compile(r"(?P<stem>.*?)\s*\[(?P<sub>[^\[\]]+)\]", re.DOTALL)  # code[sub], Question [Sub]
-STEM = re.compile(r"(?P<stem>.+?)\s+[-–—]\s+(?P<sub>.+)", re.DOTALL)  # Question - Sub, as Qualtrics writes it
+STEM = re.compile(
+    r"(?P<stem>.+?)\s+(?:[-–—]|>>)\s+(?P<sub>.+)", re.DOTALL
+)  # Question - Sub, as Qualtrics writes it; >>: Jotform
 
 
 def columns_of(sheet: Sheet, study: Loaded) -> dict[str, int]:
@@ -45,7 +47,7 @@ def columns_of(sheet: Sheet, study: Loaded) -> dict[str, int]:
         given = study.columns.items.get(item.id, [item.id, trimmed(item.wording)])
         wanted[item.id] = [trimmed(given)] if isinstance(given, str) else given
 
-    headers = [trimmed(header) for header in sheet.header]
+    headers = names_of(sheet)
     left_out = [*study.columns.ignore, *study.columns.identifiers]
     passed = {trimmed(header) for header in left_out if isinstance(header, str)}
     claims: dict[str, list[int]] = {}
@@ -71,12 +73,12 @@ def columns_of(sheet: Sheet, study: Loaded) -> dict[str, int]:
     ignored = dropped | listed(study.columns.ignore, sheet, headers)
     empty = _empty_columns(sheet)
     unknown = [
-        header or f"(no header, column {k + 1})"
-        for k, header in enumerate(headers)
-        if k not in place.values() and k not in ignored and not (header == "" and k in empty)
+        header for k, header in enumerate(headers) if k not in place.values() and k not in ignored and k not in empty
     ]
     absent = [n for n in wanted if n not in place and n not in constants and n not in study.exports.optional]
-    _complete(absent, wanted, unknown, sheet, study)
+    if absent or unknown:
+        _has_headers(headers, wanted, sheet, study)
+    _complete(absent, wanted, unknown, headers, (sheet, study))
     if unknown:
         raise privacy.unmapped(unknown, sheet)
     return place
@@ -139,14 +141,15 @@ def check_files(paths: Iterable[Path], found: Iterable[set[str]], study: Loaded)
         )
 
 
+def names_of(sheet: Sheet) -> list[str]:
+    """The headers, trimmed; a column without one is called by its place, '(no header, column 1)'."""
+    return [trimmed(header) or f"(no header, column {k + 1})" for k, header in enumerate(sheet.header)]
+
+
 def subquestions(text: str) -> list[str]:
     """The sub-question in ``code[sub]``, ``Question [Sub]`` or ``Question - Sub``: none, one or two texts."""
     parts = [found["sub"] for form in (MATRIX, STEM) if (found := form.fullmatch(text.strip()))]
     return [part.strip() for part in parts]
-
-
-def trimmed(header: str) -> str:
-    return " ".join(header.split())
 
 
 def quoted(names: list[str], shown: int = 6) -> str:
@@ -194,7 +197,7 @@ def _asking(question: str, sheet: Sheet, headers: list[str], passed: set[str]) -
 def _by_wording(claims: dict[str, list[int]], sheet: Sheet, study: Loaded) -> None:
     """Items without a header of their own are looked for by their wording among the questions."""
     taken = {k for found in claims.values() for k in found}
-    headers = [trimmed(h) for h in sheet.header]
+    headers = names_of(sheet)
     for item in study.instrument.items:
         if claims[item.id] or item.id in study.columns.items:
             continue
@@ -242,10 +245,30 @@ def listed(entries: list[str | Match], sheet: Sheet, headers: list[str]) -> set[
     return out
 
 
+def _has_headers(headers: list[str], wanted: dict[str, list[str] | Match], sheet: Sheet, study: Loaded) -> None:
+    """Raise, without a word of it, where the first row is not of headers but of answers."""
+    named = {name for given in wanted.values() if isinstance(given, list) for name in given}
+    scales = (study.instrument.response, *study.instrument.responses.values())
+    labels = {normalised(text) for scale in scales for texts in scale.labels.values() for text in texts}
+    labels |= {str(code) for scale in scales for code in scale.codes}
+    answers = sum(normalised(header) in labels for header in headers if header not in named)
+    if answers >= 2 and not named & {*headers}:
+        raise SurveyError(
+            f"has no headers: its first row has {answers} labels of answers in it",
+            where=sheet.path,
+            remedy="Export it again with the row of headers, or put that of the other exports above it.",
+        )
+
+
 def _complete(
-    absent: list[str], wanted: dict[str, list[str] | Match], unknown: list[str], sheet: Sheet, study: Loaded
+    absent: list[str],
+    wanted: dict[str, list[str] | Match],
+    unknown: list[str],
+    headers: list[str],
+    at: tuple[Sheet, Loaded],
 ) -> None:
     """Raise where fields or items have no column."""
+    sheet, study = at
     optional = "or list it under exports.optional where a file may be without it."
     if fields := [name for name in absent if name in FIELDS]:
         given = wanted[fields[0]]
@@ -256,7 +279,7 @@ def _complete(
                 remedy=f"State it, or name its column as columns.{fields[0]}, {optional}",
             )
         what = f"column '{given[0]}'" if isinstance(given, list) else f"column for '{short(_text_of(given))}'"
-        hint = nearest(_texts(given)[0], unknown or sheet.header)
+        hint = nearest(_texts(given)[0], privacy.sayable(unknown or headers))
         raise SurveyError(
             f"no {what}, which the study's file names as columns.{fields[0]}",
             where=sheet.path,
@@ -265,7 +288,7 @@ def _complete(
     if absent:
         total = len(study.instrument.items)
         texts = [t for i in absent for t in _texts(wanted[i])]
-        hints = [f"'{u}' is not known. {nearest(u, texts)}" for u in unknown[:3]]
+        hints = [f"'{u}' is not known. {nearest(u, texts)}" for u in privacy.sayable(unknown)[:3]]
         without = f"has {total - len(absent)} of the instrument's {total} items; without {quoted(absent)}"
         remedy = f"Export every item, or name its header under columns.items in the study's file, {optional}"
         raise SurveyError(without, where=sheet.path, remedy=" ".join([*hints, remedy]))

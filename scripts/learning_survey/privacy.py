@@ -54,9 +54,10 @@ def unmapped(unknown: Sequence[str], sheet: Sheet) -> SurveyError:
     shown, found = [], False
     for header in unknown:
         cells = sheet.rows.select(pl.col(at[header]).drop_nulls().head(_SAMPLE)).collect().to_series().to_list()
-        kind = identifier_kind(header, sheet.questions[int(at[header])], cells)
+        kind = kind_of_text(header) or identifier_kind(header, sheet.questions[int(at[header])], cells)
         found = found or kind is not None
         short = header if len(header) <= 60 else header[:59] + "…"
+        short = short if sayable([header]) else f"column {int(at[header]) + 1}"
         shown.append(f"'{short}'" + (f" ({kind})" if kind else ""))
     more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
     names = "columns.identifiers if it could identify someone, or under columns.ignore if it could not"
@@ -66,6 +67,11 @@ def unmapped(unknown: Sequence[str], sheet: Sheet) -> SurveyError:
         remedy="Map each under columns in the study's file, or list it under "
         + (f"{names}; neither is kept." if found else "columns.ignore."),
     )
+
+
+def sayable(headers: Sequence[str]) -> list[str]:
+    """``headers`` without those that are identifiers themselves: a cell in a first row that is not of headers."""
+    return [header for header in headers if kind_of_text(header) is None]
 
 
 def telling(frame: pl.DataFrame) -> list[str]:

@@ -100,9 +100,13 @@ def _quotes(
 
 
 def _ragged(text: Text, line: int, cells: int, width: int) -> None:
+    why = (
+        f"A {NAMES[text.delimiter]} inside an answer needs quotation marks around it; a row cut short needs the rest. "
+    )
+    if width == 1:
+        why = "The first line has to be the row of headers: take out what stands above it, such as a title. "
     raise SurveyError(
         f"has {cells} cell{'s' if cells > 1 else ''} under {width} header{'s' if width > 1 else ''}",
         where=f"{text.path}, line {line}",
-        remedy=f"A {NAMES[text.delimiter]} inside an answer needs quotation marks around it; a row cut short needs "
-        "the rest. " + SAVE_AGAIN,
+        remedy=why + SAVE_AGAIN,
     )

@@ -342,7 +342,8 @@ def _put_figures(drawn: Path, folder: Path) -> None:
                 raise SurveyError(
                     "no such figure", where=drawn / target.name, remedy="Draw the figures again."
                 ) from None
-        alt = figure["alt"].replace("\\", "\\\\").replace('"', '\\"')
+        # A label may hold two braces, which would ask for a value.
+        alt = figure["alt"].replace("\\", "\\\\").replace('"', '\\"').replace("{{", "{ {")
         image = f'![{escaped(figure["caption"])}](figures/{figure["file"]}){{#fig-{hyphened(name)} fig-alt="{alt}"}}\n'
         _put(folder, f"figures/{name}.md", image)
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from surveys import make_survey
 
 from learning_survey.config import Study, load_study
-from learning_survey.draft import Column, draft, identifying, stem_of
+from learning_survey.draft import draft, stem_of
+from learning_survey.draft_columns import Column, identifying
 from learning_survey.draft_fields import find_fields
 from learning_survey.draft_files import write
 from learning_survey.errors import SurveyError
 from learning_survey.ingest import ingest
 from learning_survey.instrument import Instrument
-from learning_survey.lexicon import ordered, scale_of
+from learning_survey.lexicon import ordered, scale_of, strays
 
 AGREE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree"]
 OFTEN = ["Never", "Rarely", "Sometimes", "Often", "Always"]
@@ -197,6 +198,19 @@ def test_files_may_differ_and_what_is_missing_from_one_is_said(made_up):
     )
 
 
+def test_headers_that_differ_in_capitals_between_files_are_one_column(made_up):
+    table(seed=4).rename(str.upper).write_csv(made_up / "b.csv")
+    study_file, _ = write("new", [made_up / "a.csv", made_up / "b.csv"], made_up)
+    content = yaml.safe_load(study_file.read_text())
+    assert "optional" not in content["exports"] and len(content["columns"]["items"]) == 7
+    assert content["columns"]["age"] == {"pattern": r"(?i)How\ old\ are\ you\?"}
+    del content["draft"], content["confirm"]
+    study_file.write_text(yaml.safe_dump(content))
+    ingest(load_study("new", made_up), made_up / "out.parquet", made_up / "tables")
+    frame = pl.read_parquet(made_up / "out.parquet")
+    assert frame["Q2_I_do_it_3"].null_count() == 0 and frame["age"].null_count() == 0 and frame.height == 240
+
+
 def test_what_is_there_is_never_written_over(made_up):
     write("new", [made_up / "a.csv"], made_up)
     for kind in ("studies", "instruments"):
@@ -220,16 +234,24 @@ def test_what_is_there_is_never_written_over(made_up):
         ("new", ["gone.csv"], "cannot read"),
         ("new", ["twice.csv"], "the header 'a' is given twice"),
         ("new", ["plain.csv"], "no two columns share a set of 2 to 11 answers"),
-        ("new", ["bare.csv"], "column 2 has answers and no header"),
+        ("new", ["bare.csv"], "no two columns share a set of 2 to 11 answers"),
+        ("new", ["answers.csv"], "has no headers: [0-9]+ cells of its first row come again"),
+        ("new", ["address.csv"], "the header of column 3 is an identifier"),
+        ("new", ["caret.csv"], "has only one column, 'a\\^b'"),
     ],
 )
 def test_what_cannot_be_drafted_is_refused_and_nothing_is_written(made_up, name, files, problem):
     (made_up / "twice.csv").write_text("a,a\n1,2\n")
     (made_up / "plain.csv").write_text("a,b\n1,x\n2,y\n")
     (made_up / "bare.csv").write_text("a,\n1,x\n2,y\n")
+    table(3).write_csv(made_up / "address.csv", include_header=False)
+    wanted = ["Which school do you go to?", "How old are you?", *(c for c in table().columns if c.startswith("Q"))]
+    table().select(wanted).write_csv(made_up / "answers.csv", include_header=False)
+    (made_up / "caret.csv").write_text("a^b\n1^x\n2^y\n")
     with pytest.raises(SurveyError, match=problem) as error:
         write(name, [made_up / f for f in files], made_up)
     assert error.value.remedy and not (made_up / "config").exists()
+    assert not any(secret in error.value.message for secret in [*SECRETS, "School 0"])
 
 
 def test_items_of_one_group_ask_for_dimensions(tmp_path):
@@ -292,9 +314,26 @@ def test_labels_are_ordered_by_scale_then_by_their_numbers_and_else_not_known():
     scale = ordered({"Agree": 5, "agree ": 2, "Strongly disagree": 1, "Neutral": 4, "Not sure": 6})
     assert scale.points[0] == ("Strongly disagree",) and scale.points[2] == ("Not sure", "Neutral")
     assert scale.points[3] == ("Agree",) and "not among the answers: Disagree, Strongly agree" in scale.evidence
+    between = ordered({"Agree strongly": 1, "4": 2, "2": 3, "3": 1, "Strongly disagree": 1})
+    assert between.known and [p[0] for p in between.points] == ["Strongly disagree", "2", "3", "4", "Agree strongly"]
+    between = ordered({"wenig": 1, "2": 2, "viel": 1})
+    assert not between.known and between.points == (("viel",), ("2",), ("wenig",)) and "NOT KNOWN" in between.evidence
+    given = ordered({"viel": 1, "mittel": 2}, {"wenig": 1, "mittel": 2, "etwas": 2.5, "viel": 3, "k. A.": 9})
+    assert given.known and [p[0] for p in given.points] == ["mittel", "etwas", "viel"]
+    assert ordered({"viel": 1, "mittel": 2}, {"viel": 1, "wenig": 2}).known is False
     assert ordered({"10 best": 1, "2": 1, "1 worst": 1}).points == (("1 worst",), ("2",), ("10 best",))
     unknown = ordered({"zebra": 9, "ant": 1})
     assert not unknown.known and unknown.points == (("ant",), ("zebra",)) and "NOT KNOWN" in unknown.evidence
+
+
+def test_strays_are_told_from_points_only_where_the_others_are_a_scale():
+    whole = dict.fromkeys(AGREE, 40)
+    assert strays(whole | {"dunno": 2, "a@example.org": 60}) == {"dunno", "a@example.org"}
+    assert strays(whole | {"dunno": 3}) == set()
+    assert strays(whole | {"1": 40, "5": 40}) == {"1", "5"}
+    assert strays(whole | {"0": 40, "4": 40}) == set()  # these are no codes of that scale
+    assert strays({"Strongly disagree": 40, "2": 40, "3": 40, "Strongly agree": 40}) == set()
+    assert strays({"rot": 100, "blau": 100, "lila": 1}) == set()
 
 
 @pytest.mark.parametrize(
@@ -346,11 +385,22 @@ def test_any_draft_is_valid_once_confirmed_and_reads_its_export_or_is_refused(tm
         assert error.where and error.remedy and not (root / "config").exists()
         return
     content, instrument = (yaml.safe_load(path.read_text()) for path in (study_file, instrument_file))
-    del content["draft"], content["confirm"]
+    asked = content.pop("confirm")
+    del content["draft"]
     Study.model_validate(content), Instrument.model_validate(instrument)
     if len(instrument["dimensions"]) > 1:
         study_file.write_text(yaml.safe_dump(content))
-        ingest(load_study("no", root), root / "out.parquet", root / "tables")
+        try:
+            ingest(load_study("no", root), root / "out.parquet", root / "tables")
+        except SurveyError:  # no other text stops the run than those that the draft asked about
+            assert any("What do these mean" in question for question in asked)
+
+
+def test_a_draft_says_how_to_state_what_a_file_does_not_tell(made_up):
+    (made_up / "b.csv").write_bytes("id,word\n1,It’s\n".encode("cp1252"))
+    with pytest.raises(SurveyError) as error:
+        write("new", [made_up / "b.csv"], made_up)
+    assert error.value.remedy.endswith('For a draft: OPTIONS="--encoding …".')
 
 
 def test_consent_time_and_items_about_feedback_are_recognised():
@@ -368,6 +418,8 @@ def test_consent_time_and_items_about_feedback_are_recognised():
         "seconds": "Duration (in seconds)",
     }
     assert found["consent"].meanings == {"agreed": ["I agree"]}
+    item = {"I am happy to take part in lessons": answers}
+    assert not find_fields([Column(header, "", values=texts) for header, texts in item.items()], 60)
     assert identifying(Column("My teachers give useful feedback", "", values=answers)) is None
     assert (
         identifying(Column("Any feedback?", "", values=Counter(f"It was {n} out of ten" for n in people)))

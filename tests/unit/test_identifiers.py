@@ -2,7 +2,7 @@
 
 import pytest
 
-from learning_survey.identifiers import identifier_kind, kind_by_content
+from learning_survey.identifiers import harmless, identifier_kind, kind_by_content
 
 NAMED = {
     "e-mail address": [
@@ -17,7 +17,15 @@ NAMED = {
     "IP address": ["IPAddress", "IP Address", "ip_address", "IP", "ipaddr", "User IP"],
     "coordinates": ["LocationLatitude", "LocationLongitude", "Latitude", "lng", "GPS coordinates"],
     "phone number": ["Phone", "Telephone", "mobile number", "Mobile", "Parent phone", "PhoneNumber", "Tel."],
-    "date of birth": ["DOB", "Date of birth", "birthdate", "BirthDate", "Student birthday"],
+    "date of birth": [
+        "DOB",
+        "Date of birth",
+        "birthdate",
+        "BirthDate",
+        "Student birthday",
+        "When were you born?",
+        "Geburtsdatum",
+    ],
     "postal address": ["Postcode", "post code", "ZIP", "Zip Code", "Home address", "Address line 1"],
     "name": [
         "Name",
@@ -28,11 +36,24 @@ NAMED = {
         "Student Name",
         "username",
         "Nickname",
+        "SubmitterName",
+        "Sibling names",
+        "Known as",
+        "Vorname",
+        "Snapchat name",
     ],
     "official number": ["UPN", "ULN", "NHS number"],
     "data about the recipient": ["Custom Data", "Custom Data 1", "ExternalReference", "ExternalDataReference"],
-    "free text": ["Comments", "Any comments?", "Open-Ended Response", "Feedback"],
+    "free text": [
+        "Comments",
+        "Any comments?",
+        "Open-Ended Response",
+        "Feedback",
+        "Other (please specify)",
+        "Tell us more",
+    ],
 }
+NAMED["device"] = ["deviceid", "IMEI", "User Agent"]
 INNOCENT = [
     *(
         "age",
@@ -86,9 +107,18 @@ COMMENTS = ["I like it here a lot really", "More time for sport would be good pl
 CONTENT = {
     "e-mail address": ["tom@school.example", "A.B+c@mail.example.org", "x_y@z.co.uk"],
     "IP address": ["192.0.2.17", "198.51.100.4", "2001:db8::7", "2001:0db8:0:0:0:0:0:1"],
-    "coordinates": ["51.5074, -0.1278", "(40.71,-74.00)", "-33.868; 151.209"],
+    "coordinates": [
+        "51.5074, -0.1278",
+        "(40.71,-74.00)",
+        "-33.868; 151.209",
+        "51.5074 -0.1278 11.2 4",
+        "51°30'26\"N 0°7'39\"W",
+    ],
     "phone number": ["+44 7700 900123", "07700 900456", "(020) 7946 0958", "0044 7700 900789", "212-555-0143"],
     "postal address": ["SW1A 1AA", "m1 1ae", "EC1A1BB", "12 High Street, Oxford"],
+    "official number": ["A123456789012", "AB123456C", "AB 12 34 56 C", "123-45-6789"],
+    "device": ["00:1b:44:11:3a:b7", "00-1B-44-11-3A-B7"],
+    "link": ["https://forms.example.org/files/7.jpg"],
     "date of birth": ["2008-03-01", "2009-11-30", "2011-07-15", "2012-01-02", "2006-05-05"],
     "free text": [*COMMENTS, "the teachers help me when I am stuck", "no"],
     "name": NAMES,
@@ -144,3 +174,46 @@ def test_ordinary_content_is_not_taken_for_identifiers(what):
 def test_a_few_addresses_among_answers_are_seen():
     assert kind_by_content(["Agree"] * 50 + CONTENT["e-mail address"]) == "e-mail address"
     assert kind_by_content(["Agree"] * 50 + CONTENT["e-mail address"][:1]) is None
+
+
+BORN = [
+    ["01/03/08", "30/11/09", "15/07/11", "02/01/12"],
+    ["20080301", "20091130", "20110715", "20120102"],
+    ["March 1, 2008", "November 30, 2009", "July 15, 2011", "January 2, 2012"],
+    ["Saturday, March 1, 2008", "Monday, November 30, 2009", "Friday, July 15, 2011", "Monday, January 2, 2012"],
+    ["1st March 2008", "30th November 2009", "15 July 2011", "2nd January 2012"],
+    ["2008-03-01T00:00:00.000Z", "2009-11-30T00:00:00.000Z", "2011-07-15T00:00:00.000Z", "2012-01-02T00:00:00.000Z"],
+]
+USERS = [
+    "ada.king",
+    "ben.wu",
+    "cleo.hall",
+    "dan_ray",
+    "eve.moss",
+    "finn.lee",
+    "gus.oak",
+    "hal.ives",
+    "ida.tan",
+    "jo.may",
+]
+ALIKE = {
+    "name": [
+        USERS,
+        [f"{last}, {first}" for first, _, last in (name.partition(" ") for name in NAMES)],
+        ["Miss Gray", "Mr Khan", "Dr Hill"],
+        ["@ada_k", "@ben.w", "@cleo7"],
+    ],
+    "official number": [["9434765919", "4010232137", "1234567881", "9876543210", "4505577104"]],
+    "phone number": [[f"77009001{k:02d}" for k in range(10)], [f"4477009001{k:02d}" for k in range(10)]],
+    "date of birth": BORN,
+}
+
+
+@pytest.mark.parametrize(("kind", "cells"), [(kind, cells) for kind, lists in ALIKE.items() for cells in lists])
+def test_texts_that_are_all_alike_are_recognised(kind, cells):
+    assert kind_by_content(cells) == kind and not all(map(harmless, cells))
+
+
+def test_ten_digits_are_a_health_number_only_where_all_have_its_check_digit():
+    assert kind_by_content([f"94347659{k}9" for k in range(10)]) is None
+    assert kind_by_content(["9434765919", *(f"{k}434765919" for k in range(1, 9))]) is None

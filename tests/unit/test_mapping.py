@@ -51,6 +51,36 @@ def placed(survey, header, questions=None):
 # ---------------------------------------------------------------- how a column is named
 
 
+def test_a_column_without_a_header_is_called_by_its_place(survey):
+    """As R and pandas leave the numbers of rows."""
+    for path in survey.exports:
+        edit(path, lambda frame: frame.with_row_index("").select("", pl.all().exclude("")))
+    refused(survey, r"unknown column '\(no header, column 1\)'")
+    survey.change(columns={"ignore": ["(no header, column 1)"]})
+    assert ingested(survey).height == survey.truth.height
+
+
+def test_a_first_row_of_answers_is_refused_without_a_word_of_it(survey):
+    path = survey.exports[1]
+    path.write_text(path.read_text().partition("\n")[2])
+    error = refused(survey, "has no headers: its first row has [5-8] labels of answers in it")
+    assert error.where == str(path) and "Answer" not in error.message and "row of headers" in error.remedy
+
+
+def test_a_header_that_is_an_identifier_is_never_printed(survey):
+    for path in survey.exports:
+        edit(path, lambda frame: frame.rename({"response_id": "ada@example.org"}))
+    assert "ada" not in refused(survey, "no column 'response_id'").message
+    survey.change(columns={"respondent": None})
+    assert "ada" not in refused(survey, "unknown column 'column 1' .e-mail address.").message
+
+
+def test_marks_that_nobody_sees_do_not_make_another_header(survey):
+    for path in survey.exports:
+        edit(path, lambda frame: frame.rename({"age": "\u200bage\ufeff", "d1_1": "d1\u00ad_1"}))
+    assert ingested(survey)["d1_1"].to_list() == survey.truth["d1_1"].to_list()
+
+
 def test_items_fields_and_ignored_columns_may_be_named_by_pattern_or_question(survey):
     survey.change(
         columns={

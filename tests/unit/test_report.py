@@ -241,7 +241,7 @@ def test_assembly_leaves_a_folder_that_answers_every_name(phase_one, tmp_path):
         assert (tmp_path / include).is_file() or include.startswith("sections/survey_")
     figure = (tmp_path / "figures/share_high.md").read_text()
     assert "(figures/share_high_synthetic){#fig-share-high fig-alt=" in figure
-    assert r"What \"share_high\" shows." in figure
+    assert r"What \"share_high\" shows. { {< var x >}}" in figure  # a wording with braces asks for no value
     assert (tmp_path / "figures/share_high_synthetic.png").is_file()
     assert meta["refuted"]["gender-order"] is True
 

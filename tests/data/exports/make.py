@@ -312,6 +312,17 @@ def header_files() -> None:
     good("stated_header.csv", text([names, below, *answers]).encode(), stated={"header": "two_rows"}, header=names,
          questions=below, rows=lined(answers, 3), detected={"header_rows": 2})  # fmt: skip
 
+    rows = [["101", "Agree", "61", "9"], ["102", "", "75", "10"], ["103", "Agree", "40", "9"]]
+    names, below = ["CASE", "LE01_01", "TIME_SUM", "AGE"], ["Interview number", "I like it.", "Time in all", "Your age"]
+    good("names_above_texts.csv", text([names, below, *rows]).encode(), header=names, questions=below,
+         rows=lined(rows, 3), detected={"header_rows": 2})  # fmt: skip
+    written = [["101", "Agree", "ten", "9"], *rows[1:]]
+    good("first_answer_in_words.csv", text([names, *written]).encode(), header=names, rows=lined(written))
+    unseen = ["\u200bid", "I\u00ad like\u00a0 it\ufeff", "\u200fسؤال", "👩\u200d🏫"]
+    rows = [["r1", "a", "b", "c"], ["r2", "a", "b", "c"]]
+    good("unseen_marks.csv", text([unseen, *rows]).encode(), header=["id", "I like it", "سؤال", "👩\u200d🏫"],
+         rows=lined(rows))  # fmt: skip
+
     codes = ["id", "feel[SQ001]", "feel[SQ002]"]
     good("matrix_code.csv", text([codes, *answers]).encode(), header=codes, questions=["", "SQ001", "SQ002"],
          rows=lined(answers))  # fmt: skip
@@ -375,6 +386,7 @@ def refused() -> None:
     bad("picture.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a picture (PNG)")
     bad("compressed.csv", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", "is a compressed file (gzip)")
     bad("markup.csv", b'<?xml version="1.0"?><Workbook/>', "is an XML file")
+    bad("objects.csv", b'[{"id": 1, "a": "x"}]', "is a JSON file")
     bad("binary.csv", b"id,a\n1,\0\x01\x02\n", "is not text: it holds binary data")
     bad("empty.csv", b"", "the file is empty")
     bad("blank.csv", b" \n\r\n,,\n", "the file is empty")
@@ -382,6 +394,7 @@ def refused() -> None:
     for mark, name in ((",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "pipe")):
         rows = [["id", "a", "b"], ["1", "x", "y"], ["2", "x"], ["3", "x", "y"]]
         bad(f"ragged_{name}.csv", text(rows, mark).encode(), "has 2 cells under 3 headers", 3)
+    bad("title_above.csv", b"Our survey\n\nid,a\n1,x\n", "has 2 cells under 1 header", 3)
     bad("ragged_cr.csv", b"id,a\r1,x\r2,x,y\r", "has 3 cells under 2 headers", 3)
     bad("unclosed.csv", b'id,a\n1,"x\n2,y\n', "a quotation mark is not closed")
     bad("quotation_inside.csv", b'id,a\n1,x\n2,5" long\n', "a cell has a quotation mark inside and none around it", 3)
