@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from learning_survey.draft_columns import MISSING_CODES
 from learning_survey.labels import normalised, whole_number
 from learning_survey.lexicon import scale_of
 
@@ -209,13 +210,15 @@ def _own_words(column: Column, kind: str, least: int, most: int) -> tuple[float,
 
     They stand by the number in them where their words are the same, as ``S2`` before ``S10``, else by the alphabet.
     """
-    spelt = _spellings(column.values, dict.fromkeys(column.values, kind), kind)
+    given = [t for t in column.values if whole_number(t) not in MISSING_CODES]
+    spelt = _spellings(column.values, dict.fromkeys(given, kind), kind)
     if not least <= len(spelt) <= most or column.filled < 5 * len(spelt):
         return None
     spelt.sort(key=lambda t: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", f" {t.casefold()}")])
     evidence = f"named so; each of its {len(spelt)} words is taken for a group of its own, in the order shown"
     meanings = {f"{kind}_{k}": [text] for k, text in enumerate(spelt, start=1)}
-    return 0.1, Found(column, evidence, meanings, own_words=True)
+    left = len({normalised(t) for t in column.values}) - len({normalised(t) for t in given})
+    return 0.1, Found(column, evidence, meanings, left, own_words=True)
 
 
 def _stage_of(text: str, bare: bool) -> str | None:

@@ -403,6 +403,11 @@ def test_a_draft_says_how_to_state_what_a_file_does_not_tell(made_up):
     assert error.value.remedy.endswith('For a draft: OPTIONS="--encoding …".')
 
 
+def test_a_code_for_missing_is_no_gender():
+    found = find_fields([Column("gender", "", values=Counter({"1": 30, "2": 25, "-9": 5}))], 60)["gender"]
+    assert found.own_words and found.meanings == {"gender_1": ["1"], "gender_2": ["2"]} and found.unknown == 1
+
+
 def test_consent_time_and_items_about_feedback_are_recognised():
     people = range(60)
     answers = Counter(dict.fromkeys(AGREE, 12))
