@@ -169,7 +169,13 @@ def kind_by_content(values: Sequence[str]) -> str | None:
 def harmless(text: str) -> bool:
     """Whether no list of such texts is an identifier by its content, whatever else is in it."""
     cell = text.strip()
-    alike = _DATE.fullmatch(cell) or _LONG.fullmatch(cell) or _NAME.fullmatch(cell) or len(cell.split()) >= _WORDS
+    alike = (
+        _DATE.fullmatch(cell)
+        or _LONG.fullmatch(cell)
+        or _HANDLE.fullmatch(cell)
+        or _NAME.fullmatch(cell)
+        or len(cell.split()) >= _WORDS
+    )
     return not alike and kind_of_text(cell) is None
 
 
@@ -198,7 +204,7 @@ _FORMS: list[tuple[str, Callable[[str], bool]]] = [
     ("postal address", lambda cell: bool(_POSTCODE.fullmatch(cell) or _STREET.fullmatch(cell))),
     ("device", lambda cell: _MAC.fullmatch(cell) is not None),
     ("link", lambda cell: _LINK.fullmatch(cell) is not None),
-    ("name", lambda cell: bool(_HANDLE.fullmatch(cell) or _TITLED.fullmatch(cell))),
+    ("name", lambda cell: _TITLED.fullmatch(cell) is not None),
 ]
 
 
@@ -221,6 +227,7 @@ _ALL_ALIKE: list[tuple[str, Callable[[set[str]], bool]]] = [
     ("date of birth", _birth_dates),
     ("official number", lambda cells: len(cells) >= 5 and all(map(_health_number, cells))),
     ("phone number", lambda cells: len(cells) >= 5 and all(map(_MOBILE.fullmatch, cells))),
+    ("name", lambda cells: len(cells) >= 3 and all(map(_HANDLE.fullmatch, cells))),
 ]
 
 
