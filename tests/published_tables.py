@@ -138,7 +138,13 @@ def agreeing() -> dict[str, pd.DataFrame]:
             for (a, b), g in zip(combinations(GENDERS, 2), (0.1, 0.3, 0.2), strict=True)
         ],
         "schools.strong_culture": [
-            {"measure": "share_high", **estimate("share", 0.1, 0.06), **estimate("ratio", 2.0, 0.3)}
+            {
+                "measure": "share_high",
+                "n_schools": 9,
+                "n_rest": 78,
+                **estimate("share", 0.1, 0.06),
+                **estimate("ratio", 2.0, 0.3),
+            }
         ],
         "schools.extremes": [
             {

@@ -182,12 +182,14 @@ def _effects(
     effects[kind == "top"] = [c.top_school.effect[d] for d in dimensions]
     effects[kind == "bottom"] = [c.bottom_school.effect[d] for d in dimensions]
     strong, rest, fixed = kind == "strong", kind == "other", kind != "other"
-    levels = c.strong_schools.level + c.strong_schools.range * np.linspace(-1, 1, strong.sum())
-    particular = rng.normal(0, c.strong_schools.profile_sd, (strong.sum(), size))
-    particular -= particular.mean(axis=0)
-    particular -= particular.mean(axis=1, keepdims=True)
-    # A strong school is as strong as planned whatever its key stages: the plan is for its level as students see it.
-    effects[strong] = rng.permutation(levels)[:, None] + particular - from_stages[strong].mean(axis=1, keepdims=True)
+    if strong.any():  # a cohort need not have strong schools
+        levels = c.strong_schools.level + c.strong_schools.range * np.linspace(-1, 1, strong.sum())
+        particular = rng.normal(0, c.strong_schools.profile_sd, (strong.sum(), size))
+        particular -= particular.mean(axis=0)
+        particular -= particular.mean(axis=1, keepdims=True)
+        # A strong school is as strong as planned whatever its key stages: the plan is for its level as students see it.
+        as_planned = rng.permutation(levels)[:, None] + particular
+        effects[strong] = as_planned - from_stages[strong].mean(axis=1, keepdims=True)
 
     groups = list(c.ratings.groups.items())
     member = np.array([[r == name for name, _ in groups] for r in schools["ofsted_rating"]], dtype=float)

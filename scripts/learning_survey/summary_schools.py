@@ -144,7 +144,11 @@ def facts(tables: Tables) -> dict[str, bool]:
     """What prose on schools and ratings depends on, as ``facts.<name>`` of the report's conditions."""
     gaps = [r for name in ("schools.gaps", "schools.gaps_high") for r in tables[name] if r["p"] is not None]
     rated, verdicts = tables["inspection.frameworks"], {r["verdict"] for r in tables["inspection.equivalence"]}
+    contrast = next((r for r in tables["inspection.contrast"] if r["model"] == "unadjusted"), {})
+    above, of = contrast.get("n_above"), contrast.get("n_dimensions")
     return {
+        # How often chance would put the one rating above as often says something only where it is above on most.
+        "higher-above": above is not None and of is not None and 2 * above > of,
         "gaps-beyond-chance": bool(gaps) and all(below(r["p"]) for r in gaps),
         "gaps-within-chance": any(not below(r["p"]) for r in gaps),
         "ratings-dated": any(r["median_years"] is not None for r in rated),

@@ -9,6 +9,8 @@ import subprocess
 import sys
 
 import polars as pl
+from planted import VERDICTS, WORDS
+from readable import plain, readable
 
 from .conftest import RESULTS, build, digests
 
@@ -86,6 +88,17 @@ def test_every_key_finding_has_a_verdict_and_every_headline_claim_its_specificat
     assert all(int(row["n_computed"]) > 10 for row in claims.values())
     # What the cohort was calibrated to holds by the study's own choices.
     assert {row["configured_holds"] for row in claims.values()} == {"True"}
+
+
+def test_verdicts_and_words_are_those_of_data_that_agree(phase_one):
+    folder, _ = phase_one
+    findings = rows(folder / "results/phase_one/tables/verdicts/findings.csv")
+    assert {row["finding"]: row["verdict"] for row in findings} == VERDICTS["phase_one"]
+    for kind in ("html", "docx"):
+        path = folder / f"results/phase_one/report/phase_one_synthetic.{kind}"
+        text = "".join(map(plain, readable(path.name, path.read_bytes())))
+        for agree, against in WORDS.values():
+            assert plain(agree) in text and plain(against) not in text, (kind, agree)
 
 
 def test_a_second_run_has_nothing_to_do(phase_one):

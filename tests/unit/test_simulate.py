@@ -255,3 +255,58 @@ def test_impossible_limits_end_with_an_error(calibration, study):
     narrow = calibration.other_schools.model_copy(update={"highest": -5.0})
     with pytest.raises(SurveyError, match="no draw of 77 schools"):
         sim.simulate(calibration.model_copy(update={"other_schools": narrow}), study.instrument, study.study, 1)
+
+
+# Each breaks the calibration of Phase One in one place: where, the new value, what the error says.
+WRONG = [
+    ("cohort.students", {"primary": 100}, "cohort.students is by primary, and cohort.schools by primary, secondary"),
+    ("strong_schools.schools", {"infant": 5, "primary": 0}, "strong_schools.schools is by infant, primary"),
+    ("top_school.phase", "infant", "top_school.phase: 'infant' is not a phase"),
+    ("bottom_school.students", 45, "bottom_school.students: 45 are too few; more than 45 are needed"),
+    (
+        "strong_schools.schools.secondary",
+        36,
+        "cohort.schools.secondary: 35 schools beside the extremes, and more strong",
+    ),
+    ("cohort.students.primary", 3000, "too few for 50 schools of 60"),
+    ("cohort.schools", {"primary": 12, "secondary": 10}, "12 schools are neither extreme nor strong"),
+    ("cohort.ages.primary", {4: 0.1, 7: 0.9}, "no key stage for age 4"),
+    ("cohort.gender.boys", 0.5, "the shares add up to 1.025, not to 1"),
+    ("dirt.tests", 30000, "rows are more than there are students"),
+    ("top_school.rating", "Goood", r"top_school.rating: 'Goood' is not in ratings.groups. Did you mean 'Good'"),
+    ("ratings.groups.Good.strong", 26, "ratings.groups.Good: 26 schools, and 27 of them strong or extreme"),
+    ("ratings.groups.Requires improvement.strong", 7, "more strong schools than the 8"),
+    ("countries.schools.Wales", 6, "countries.schools: 86 schools, and cohort.schools has 87"),
+    ("ratings.country", "Wales", "ratings.groups: 43 schools, and only 7 are in Wales"),
+]
+
+
+@pytest.mark.parametrize(("at", "value", "message"), WRONG)
+def test_parts_of_a_calibration_must_fit_each_other(calibration, study, at, value, message):
+    content = calibration.model_dump()
+    *path, last = at.split(".")
+    inside = content
+    for step in path:
+        inside = inside[step]
+    assert last in inside
+    inside[last] = value
+    with pytest.raises(SurveyError, match=message):
+        check(type(calibration).model_validate(content), study)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_cohort_need_not_have_strong_schools_or_schools_that_differ(calibration, study):
+    content = calibration.model_dump()
+    content["strong_schools"]["schools"] = {"primary": 0, "secondary": 0}
+    content["other_schools"] |= {"level_sd": 0.0, "profile_sd": 0.001}
+    for group in content["ratings"]["groups"].values():
+        group |= {"strong": 0, "mean": 0.0}
+    for block in (content["top_school"], content["bottom_school"]):
+        block["effect"] = dict.fromkeys(block["effect"], 0.0)
+    for shifts in content["key_stages"]["shifts"].values():
+        shifts.update(dict.fromkeys(shifts, 0.0))
+    alike = type(calibration).model_validate(content)
+    check(alike, study)
+    drawn = sim.simulate(alike, study.instrument, study.study, SEED)
+    assert np.abs(drawn.effects).max() < 0.01
+    assert set(drawn.schools["kind"]) == {"top", "bottom", "other"}

@@ -79,6 +79,27 @@ OPPOSITE = {
 }
 
 
+GONE_RATIO = dict.fromkeys(("ratio", "ratio_ci_low", "ratio_ci_high"), float("nan"))
+NO_CULTURE = ("schools.strong_culture", {}, {"n_schools": 0, "n_rest": 87, "share": 0.0} | GONE_RATIO)
+ONLY_CULTURE = ("schools.strong_culture", {}, {"n_schools": 87, "n_rest": 0, "share": 1.0} | GONE_RATIO)
+
+
+def contrast(difference: float, half: float) -> dict[str, float]:
+    return {
+        "difference": difference,
+        "difference_ci_low": difference - half,
+        "difference_ci_high": difference + half,
+    }
+
+
+def trends(slope: float, half: float, p: float) -> tuple[str, dict, dict]:
+    changes = {"slope": slope, "slope_ci_low": slope - half, "slope_ci_high": slope + half, "p_holm": p}
+    return "key_stages.tests", {}, changes
+
+
+UNSURE, LEVEL = trends(-0.1, 0.2, 0.6), trends(0.0, 0.03, 0.9)
+
+
 def test_every_finding_has_a_rule_and_is_turned_here():
     assert list(RULES) == list(AGREED) == list(OPPOSITE)
 
@@ -118,11 +139,39 @@ def test_no_finding_turns_with_the_truth_of_the_others(finding):
         ("errors_as_failures", [headline("errors_lowest", share_holds=0.5)], "caveat"),
         ("huge_differences", [("schools.extremes", {}, {"d_shrunken": 0.5})], "caveat"),
         ("ofsted_unrelated", [("inspection.equivalence", {}, {"verdict": "alike"})], "supported"),
+        ("three_notions", [("factors.congruence", {}, {"tucker": 0.9})], "caveat"),
+        ("leadership_matters", [NO_CULTURE], "not_supported"),
+        ("leadership_matters", [ONLY_CULTURE], "untested"),
+        # More than twice as well is no less to have been done by leaders.
+        ("leadership_matters", [("schools.strong_culture", {}, {"ratio": 3.0})], "untested"),
+        ("challenge_short", [("describe.contrasts", {}, contrast(0.05, 0.2))], "untested"),
+        ("challenge_short", [("describe.contrasts", {}, contrast(0.0, 0.05))], "not_supported"),
+        # Few schools: no fall is beyond doubt, and none is ruled out.
+        ("students_decline", [UNSURE], "untested"),
+        ("students_decline", [LEVEL], "not_supported"),
     ],
 )
 def test_what_lies_between_has_its_own_verdict(finding, changes, expected):
     found = verdict(finding, planted(*changes))
     assert found["verdict"] == expected, found["why"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (NO_CULTURE, "none of 87 schools"),
+        (ONLY_CULTURE, "each of 87 schools"),
+        (("schools.strong_culture", {}, {"ratio": 1.2}), "1.20 times"),
+    ],
+)
+def test_a_ratio_that_is_not_there_or_too_small_is_told_for_what_it_is(change, says):
+    assert says in verdict("leadership_matters", planted(change))["why"]
+
+
+@pytest.mark.parametrize("finding", ["challenge_short", "leadership_matters", "leaders_teachers_difference"])
+def test_what_one_survey_cannot_show_is_never_called_supported(finding):
+    """Two questions compared, what leaders did, a cause: no figures of such a survey bear these out."""
+    assert "supported" not in {outcome.verdict for outcome in RULES[finding].outcomes}
 
 
 @pytest.mark.parametrize("finding", AGREED)
