@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from learning_survey.calibrate import Measured, aligned, measure, printed_pattern, strong_culture
 from learning_survey.calibration import Calibration
-from learning_survey.claims import Matched, Published
+from learning_survey.claim_rules import Published
+from learning_survey.claims import Matched
 from learning_survey.config import Loaded
 from learning_survey.groups import Sample, welch_anova
 from learning_survey.minres import loadings, uniquenesses

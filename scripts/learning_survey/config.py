@@ -16,6 +16,7 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.instrument import Instrument
+from learning_survey.places import Places
 from learning_survey.plans import (
     Cleaning,
     ConfirmatoryPlan,
@@ -452,7 +453,8 @@ def read_model(path: Path, model: type[Strict]) -> Any:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise SurveyError(*_first(error, model), where=path, remedy=_remedy(error, model)) from None
+        place = Places(path).of(*error.errors()[0]["loc"]).partition(": ")[0]
+        raise SurveyError(*_first(error, model), where=place, remedy=_remedy(error, model)) from None
 
 
 def _confirmed(content: dict[str, Any], path: Path) -> None:

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 SIGNIFICANT = 0.05
 
 
-def families(plan: list[Family], rows: Callable[[str, dict], list[Row] | None], place: str) -> list[dict[str, Any]]:
+def families(
+    plan: list[Family], rows: Callable[[str, dict], list[Row] | None], place: Callable[..., str]
+) -> list[dict[str, Any]]:
     """Rows of table ``verdicts.families``, in the order of the plan and of each table.
 
-    ``rows`` gives the rows of a table that a ``where`` leaves, None where the study does not have the table. A test
-    without p (a group too small) keeps its row. Raises SurveyError where two rows of a family are the same test.
+    ``rows`` gives the rows of a table that a ``where`` leaves, None where the study does not have the table; ``place``
+    names where in the plan something stands (``Places.of``). A test without p (a group too small) keeps its row. Raises
+    SurveyError where two rows of a family are the same test.
     """
     found: list[dict[str, Any]] = []
     for i, family in enumerate(plan):
@@ -43,7 +46,7 @@ def families(plan: list[Family], rows: Callable[[str, dict], list[Row] | None], 
         if twice := {n for n in names if names.count(n) > 1}:
             raise SurveyError(
                 f"family '{family.id}' has two tests '{min(twice)}'",
-                where=f"{place}: families.{i}",
+                where=place("families", i),
                 remedy="Say more in 'where', so that each test is in the family once.",
             )
     across = benjamini_hochberg(np.array([row["p"] for row in found], dtype=float))

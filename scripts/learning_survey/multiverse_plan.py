@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from learning_survey.config import read_model
 from learning_survey.errors import SurveyError, nearest
+from learning_survey.places import Places
 from learning_survey.strict import Identifier, Strict
 
 if TYPE_CHECKING:
@@ -266,8 +267,9 @@ def load_multiverse(study: Loaded) -> Multiverse:
     path = study.root / "config" / "multiverse" / f"{study.multiverse}.yaml"
     plan: Multiverse = read_model(path, Multiverse)
     seen: set[str] = set()
+    places = Places(path)
     for i, claim in enumerate(plan.claims):
-        place = f"{path}: claims.{i}"
+        place = places.of("claims", i)
         if claim.id in seen:
             raise SurveyError(f"'{claim.id}' is given twice", where=place, remedy="Give each claim its own id.")
         seen.add(claim.id)

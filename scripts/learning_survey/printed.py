@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.claims import Claim, read_claims
+from learning_survey.claims import Claim, number, read_claims
 from learning_survey.errors import SurveyError
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def printed_claims(study: Loaded) -> dict[str, Claim]:
     return {c.claim_id: c for c in read_claims(printed_file(study))} if study.published else {}
 
 
-def number(claim: Claim, path: Path) -> float:
+def figure(claim: Claim, path: Path) -> float:
     """A claim's figure; raises SurveyError when it is not a number."""
     try:
-        return float(claim.published)
+        return number(claim.published)
     except ValueError:
         raise SurveyError(
             f"{claim.claim_id} is not a number: '{claim.published}'", where=path, remedy="Correct the row."
@@ -55,4 +55,4 @@ def published_loadings(study: Loaded) -> Array | None:
             where=path,
             remedy="Give one row for each dimension and factor of the instrument.",
         )
-    return np.array([[number(cells[name], path) for name in row] for row in names])
+    return np.array([[figure(cells[name], path) for name in row] for row in names])

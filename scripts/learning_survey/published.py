@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from learning_survey.claims import Matched, Tolerance, load_published
-from learning_survey.printed import number, printed_claims, printed_file, published_loadings
+from learning_survey.claim_rules import Tolerance
+from learning_survey.claims import Matched, load_published, number
+from learning_survey.printed import figure, printed_claims, printed_file, published_loadings
 from learning_survey.printed_rotation import WAYS, Fit, Way, communality, nearest_solution
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _structure(study: Loaded) -> dict[str, Rows]:
     names = [f"reliability.{d}" for d in dimensions]
     if pattern is None or pattern.shape[1] < 2 or not set(names) <= set(claims):
         return {}
-    printed = np.array([number(claims[name], path) for name in names])
+    printed = np.array([figure(claims[name], path) for name in names])
     half = np.full(len(names), _half_unit([claims[name].published for name in names]))
     items = np.array([len(study.instrument.items_of(d)) for d in dimensions])
     fits = {
@@ -71,7 +72,7 @@ def _structure(study: Loaded) -> dict[str, Rows]:
         for way in WAYS
     }
     overall = claims.get("reliability.overall")
-    rows = _rotations(fits, (printed, half, items), None if overall is None else number(overall, path))
+    rows = _rotations(fits, (printed, half, items), None if overall is None else figure(overall, path))
     # A rounded figure is anywhere within its unit with equal chance: variance unit² / 12.
     unit = 2 * _half_unit([c.published for name, c in claims.items() if name.startswith("loading.")])
     rows["rotations"] = [row | {"rounding": unit / np.sqrt(12)} for row in rows["rotations"]]
@@ -193,7 +194,7 @@ def _percentages(matched: list[Matched], tolerances: dict[str, Tolerance], count
         if claim.unit != "percent" or claim.kind not in ("value", "external"):
             continue
         try:
-            printed = float(claim.published)
+            printed = number(claim.published)
         except ValueError:
             continue  # given in words
         tolerance = tolerances.get(getattr(m.rule, "tolerance", None) or "")
@@ -260,10 +261,10 @@ def _effects(matched: list[Matched], study: Loaded, counts: dict[str, int]) -> R
     for d in study.instrument.dimension_ids:
         if family + d not in claims:
             continue
-        effect = number(claims[family + d].claim, path)
+        effect = figure(claims[family + d].claim, path)
         row: dict[str, object] = {"dimension": d, "d": effect}
         if d in gaps:
-            gap = number(gaps[d].claim, path)
+            gap = figure(gaps[d].claim, path)
             # The rounding that is kindest to the print: a smaller gap, a larger effect.
             smaller, larger = gap - _half_unit([gaps[d].claim.published]), effect + unit
             least = least_difference(smaller) / larger
@@ -306,7 +307,7 @@ def tables(study: Loaded) -> dict[str, pd.DataFrame]:
     rules, matched = load_published(study.published, study.root)
     path = printed_file(study)
     counts = {
-        m.claim.claim_id.removeprefix("sample."): int(number(m.claim, path))
+        m.claim.claim_id.removeprefix("sample."): int(figure(m.claim, path))
         for m in matched
         if m.claim.claim_id in ("sample.students", "sample.schools")
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from learning_survey.claims import Published
+from learning_survey.claim_rules import Published
 from learning_survey.config import Project, Study
 from learning_survey.instrument import Instrument
 from learning_survey.multiverse_plan import Multiverse

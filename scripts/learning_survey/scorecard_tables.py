@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
+from learning_survey.markdown import Source, escaped, pipe
 from learning_survey.values import (
     NOTHING,
     Row,
@@ -12,11 +12,6 @@ from learning_survey.values import (
     claim_text,
     refuted,
 )
-
-if TYPE_CHECKING:
-    pass
-
-from learning_survey.markdown import Source, escaped, pipe
 
 GROUPS = {
     "sample": "Sample",
@@ -41,8 +36,7 @@ def scorecard_totals(s: Source) -> str | None:
     for r in s.scorecard:
         counted.setdefault(r["claim_id"].split(".")[0], []).append(r["verdict"])
     rows = [
-        [escaped(GROUPS.get(g, g)), str(len(v)), *(str(v.count(x)) for x in (yes, no, "not computable"))]
-        for g, v in counted.items()
+        [_group(g), str(len(v)), *(str(v.count(x)) for x in (yes, no, "not computable"))] for g, v in counted.items()
     ]
     every = [r["verdict"] for r in s.scorecard]
     rows.append(
@@ -96,10 +90,15 @@ def scorecard(s: Source) -> str | None:
                     _verdict(r["verdict"]),
                 ]
             )
-        caption = f"{GROUPS.get(group, group)}: published claims and computed figures."
+        caption = f"{_group(group)}: published claims and computed figures."
         header = ["Claim", "Published", "Computed (interval)", "Tolerance", "Verdict"]
         made.append(pipe(header, "lllll", rows, caption, f"scorecard-{group.replace('_', '-')}"))
     return "\n".join(made) or None
+
+
+def _group(group: str) -> str:
+    """What a group of claims is about: its name where it is one of Phase One's, else the first part of their ids."""
+    return GROUPS.get(group) or _sentence(group.replace("_", " "))
 
 
 def _claim(s: Source, row: Row) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -341,15 +342,22 @@ def claim_text(row: Row, column: str, words: dict[str, str] | None = None) -> st
             return f"{int(token):,}" if token.isdigit() else token.replace("-", "−")
         return claim_number(value, row)
 
-    return re.sub(r"-?[\w.]+", one, row[column]).replace(";", "; ").replace(">", " > ")
+    return re.sub(r"-?[\d.]+e[-+]\d+|-?[\w.]+", one, row[column]).replace(";", "; ").replace(">", " > ")
 
 
 def claim_number(value: float, row: Row) -> str:
     """A number in a claim's unit with the decimals that its tolerance makes worth showing."""
     tolerance = row["tolerance"]
-    if tolerance == 0 or (tolerance is None and value == int(value)):
+    if not tolerance and value == int(value):
         return _number(value, 0)
-    return _number(value, 1 if tolerance is None or tolerance >= 1 else 3 if tolerance <= 0.01 else 2)
+    if tolerance is None or tolerance >= 1:
+        decimals = 1
+    elif tolerance > 0.01:
+        decimals = 2
+    else:  # an exact one is a bound on a p value, perhaps
+        decimals = max(3, math.ceil(-math.log10(tolerance))) if tolerance else 3
+    least = 10.0**-decimals
+    return f"< {least:.{decimals}f}" if 0 < value < least / 2 else _number(value, decimals)
 
 
 def holds(row: Row) -> bool:

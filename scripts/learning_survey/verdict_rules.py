@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from learning_survey.claims import Where, read_claims
+from learning_survey.claim_rules import Where
+from learning_survey.claims import read_claims
 from learning_survey.config import Study, read_model
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.multiverse_plan import load_multiverse
+from learning_survey.places import Places
 from learning_survey.schemas import TABLES
 from learning_survey.strict import Identifier, Strict
 
@@ -188,26 +190,28 @@ def load_verdicts(study: Loaded) -> Verdicts:
     path = folder / "verdicts" / f"{study.verdicts}.yaml"
     rules: Verdicts = read_model(path, Verdicts)
     claims = [c.claim_id for c in read_claims(folder / "published" / f"{study.published}.csv")]
+    place = Places(path).of
     for kind in ("findings", "families"):
         ids = [entry.id for entry in getattr(rules, kind)]
         for i, name in enumerate(ids):
             if name in ids[:i]:
-                raise SurveyError(f"'{name}' is given twice", where=f"{path}: {kind}.{i}", remedy="Give it its own id.")
+                raise SurveyError(f"'{name}' is given twice", where=place(kind, i), remedy="Give it its own id.")
     for i, family in enumerate(rules.families):
-        _check_columns(family.table, [family.p, *family.where], f"{path}: families.{i}")
+        _check_columns(family.table, [family.p, *family.where], place("families", i))
     for i, finding in enumerate(rules.findings):
-        place = f"{path}: findings.{i}"
         for name, value in finding.values.items():
-            _check_value(value, claims, study, f"{place}.values.{name}")
+            _check_value(value, claims, study, place("findings", i, "values", name))
         for k, outcome in enumerate(finding.outcomes):
-            _check_outcome(outcome, finding, f"{place}.outcomes.{k}")
-        _check_used(finding, place)
+            _check_outcome(outcome, finding, place("findings", i, "outcomes", k))
+        _check_used(finding, place("findings", i))
     return rules
 
 
 def _check_columns(table: str, columns: list[str], place: str) -> None:
     if table not in TABLES:
         raise SurveyError(f"unknown table '{table}'", where=place, remedy=nearest(table, TABLES))
+    if table.startswith("verdicts."):
+        raise SurveyError(f"table '{table}' is made of these rules", where=place, remedy="Name a table before it.")
     known = list(TABLES[table].columns)
     for column in columns:
         if column not in known:

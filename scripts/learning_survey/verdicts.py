@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.families import families
+from learning_survey.places import Places
 from learning_survey.schemas import TABLES
+from learning_survey.scorecard import ALWAYS, LACKING
 from learning_survey.values import NOTHING, Row, holds, read_rows, refuted, span_of, text_of
 from learning_survey.verdict_rules import (
     LABELS,
@@ -38,17 +40,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from learning_survey.config import Loaded
-
-LACKING = {
-    "key_stages": "ordered groups",
-    "gender": "gender",
-    "schools": "schools",
-    "inspection": "ratings",
-    "multiverse": "multiverse",
-    "models": "mixed models",
-    "invariance": "test of invariance",
-    "confirmatory": "confirmatory factor models",
-}
 
 
 @dataclass(frozen=True)
@@ -90,7 +81,7 @@ class Evidence:
         """
         if table == "scorecard":
             every = self.scorecard
-        elif table.partition(".")[0] not in ("clean", *self.study.stages):
+        elif table.partition(".")[0] not in (*ALWAYS, *self.study.stages):
             return None
         else:
             if table not in self._read:
@@ -120,8 +111,9 @@ class Evidence:
         rows = self.rows(value.table, value.where)
         if rows is None:
             stage = value.table.partition(".")[0]
-            has = stage in ("clean", "scorecard", *self.study.stages)
-            why = f"The table {value.table} is empty for this study." if has else f"The study has no {LACKING[stage]}."
+            has = stage in (*ALWAYS, "scorecard", *self.study.stages)
+            lacking = f"The study has no {LACKING.get(stage, stage)}."
+            why = f"The table {value.table} is empty for this study." if has else lacking
             return Known(lacking=why)
         source = f"{value.table}: {_place(value.where) or 'all rows'}"
         return self._counted(value, rows, source) if isinstance(value, Rows) else self._cell(value, rows, source)
@@ -178,11 +170,21 @@ def tables(study: Loaded, folder: Path, scorecard: Path) -> dict[str, pl.DataFra
     rules = load_verdicts(study)
     evidence = Evidence(study, folder, read_rows(scorecard, "scorecard"))
     rows: dict[str, list[dict[str, Any]]] = {"findings": [], "values": []}
+    path = rule_files(study)[0]
+    place = Places(path).of
     for number, finding in enumerate(rules.findings, 1):
-        known = {name: evidence.value(value) for name, value in finding.values.items()}
+        known = {}
+        for name, value in finding.values.items():
+            try:
+                known[name] = evidence.value(value)
+            except SurveyError as error:
+                if error.where != str(path):
+                    raise
+                where = place("findings", number - 1, "values", name)
+                raise SurveyError(error.problem, where=where, remedy=error.remedy) from None
         rows["findings"].append({"finding": finding.id, "number": number} | judged(finding, known))
         rows["values"] += [_shown(finding, name, one) for name, one in known.items()]
-    rows["families"] = families(rules.families, evidence.rows, str(rule_files(study)[0]))
+    rows["families"] = families(rules.families, evidence.rows, place)
     kinds = {"id": pl.String, "text": pl.String, "flag": pl.Boolean}
     return {
         name: pl.DataFrame(

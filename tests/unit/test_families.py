@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from golden_values import golden
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +9,11 @@ from verdict_frames import FRAMES, STUDY, evidence
 
 from learning_survey.errors import SurveyError
 from learning_survey.families import families
+from learning_survey.places import Places
 from learning_survey.uncertainty import benjamini_hochberg, holm
-from learning_survey.verdict_rules import load_verdicts
+from learning_survey.verdict_rules import load_verdicts, rule_files
+
+place = Places(rule_files(STUDY)[0]).of
 
 
 @pytest.mark.parametrize("name", [k for k in golden("p_adjust") if k != "session"])
@@ -36,7 +38,7 @@ def test_corrections_keep_order_and_bounds(values):
 
 def test_families_of_the_study_are_corrected_inside_and_across():
     plan = load_verdicts(STUDY).families
-    found = families(plan, evidence(FRAMES).rows, "x")
+    found = families(plan, evidence(FRAMES).rows, place)
     by = {f.id: [r for r in found if r["family"] == f.id] for f in plan}
     assert len(by["key_stage_pairs"]) == 90 and len(by["gender_pairs"]) == 27 and len(by["contrasts"]) == 1
     for rows in by.values():
@@ -51,7 +53,7 @@ def test_families_of_the_study_are_corrected_inside_and_across():
 
 def test_a_study_without_a_stage_has_no_such_family():
     plan = load_verdicts(STUDY).families
-    found = families(plan, lambda table, where: None, "x")
+    found = families(plan, lambda table, where: None, place)
     assert found == []
 
 
@@ -60,5 +62,5 @@ def test_a_test_that_is_in_a_family_twice_is_an_error():
     rows = evidence(FRAMES).rows
     twice = lambda table, where: rows(table, where) + rows(table, where)  # noqa: E731
     with pytest.raises(SurveyError, match="family 'key_stage_trends' has two tests") as error:
-        families(plan, twice, f"{ROOT.name}")
-    assert "Say more in 'where'" in error.value.remedy
+        families(plan, twice, place)
+    assert "Say more in 'where'" in error.value.remedy and ", line " in error.value.where

@@ -138,6 +138,14 @@ def test_claims_are_counted_by_every_beginning_of_their_ids():
 def test_claims_print_as_people_read_them():
     assert claim_text(claim("a.b", "recovered", computed="-0.126214"), "computed") == "−0.13"
     assert claim_text(claim("a.b", "recovered", computed="29940", tolerance=0), "computed") == "29,940"
+    # A bound on a p value is exact, and the p value is not whole.
+    assert claim_text(claim("a.b", "recovered", computed="0.0312", tolerance=0), "computed") == "0.031"
+    assert claim_text(claim("a.b", "recovered", computed="9.464501501e-07", tolerance=0), "computed") == "< 0.001"
+    assert claim_text(claim("a.b", "recovered", computed="0.39502", tolerance=0.0005), "computed") == "0.3950"
+    assert (
+        claim_text(claim("a.b", "recovered", computed="0.60017 to 0.81396", tolerance=0.01), "computed")
+        == "0.600 to 0.814"
+    )
     assert claim_text(claim("a.b", "recovered", computed="36.7;41.36", tolerance=5.5), "computed") == "36.7; 41.4"
     assert claim_text(claim("a.b", "recovered", published="29940"), "published") == "29,940"
     assert claim_text(claim("a.b", "recovered", published="aiming_high"), "published") == "aiming high"

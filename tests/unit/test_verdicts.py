@@ -313,6 +313,11 @@ def changed(tmp_path: Path, edit) -> Loaded:
             "unknown table",
             "factors.suggested",
         ),
+        (
+            lambda c: c["findings"][0]["values"]["factors"].update(table="verdicts.values", column="text"),
+            "made of these rules",
+            "",
+        ),
         (lambda c: c["findings"][0]["values"]["factors"].update(column="factor"), "no column 'factor'", "'factors'"),
         (lambda c: c["findings"][0]["values"]["factors"].update(where={"matrx": "x"}), "no column 'matrx'", "'matrix'"),
         (
@@ -350,7 +355,7 @@ def test_a_wrong_rule_names_its_place_and_the_nearest_name(tmp_path, edit, messa
     study = changed(tmp_path, edit)
     with pytest.raises(SurveyError, match=message) as error:
         load_verdicts(study)
-    assert "verdicts" in str(error.value.where) and remedy in error.value.remedy
+    assert "verdicts/phase_one.yaml, line " in error.value.where and remedy in error.value.remedy
 
 
 def test_rows_that_are_not_there_or_too_many_are_errors():
