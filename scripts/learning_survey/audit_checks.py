@@ -265,7 +265,7 @@ def _scorecard(audited: Audited) -> Check:
     if not audited.study.published:
         check.note = "The study has no published figures."
         return check
-    from learning_survey.claims import load_published
+    from learning_survey.claims import load_published, number
 
     _, matched = load_published(audited.study.published, audited.study.root)
     rows = audited.scorecard
@@ -282,7 +282,7 @@ def _scorecard(audited: Audited) -> Check:
         line = int(re.match(r"row (\d+)", row["source_row"])[1])
         cell = audited.tables[match.rule.table][line - 2]
         check.same(f"{claim}, cell", computed, cell[match.rule.column] * match.rule.scale, CLOSE)
-        within = abs(computed - float(row["published"])) <= row["tolerance"] + CLOSE
+        within = abs(computed - number(row["published"])) <= row["tolerance"] + CLOSE
         agrees = within and all(cell[c] == v for c, v in match.rule.at.items())
         check.that(f"{claim}, verdict", agrees == (row["verdict"] == kind), f"'{row['verdict']}' does not follow")
     return check
