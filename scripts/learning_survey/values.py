@@ -163,11 +163,12 @@ def row_values(row: Row, name: str, number: int | None, level: str = "95%") -> V
     """The cells of one row by column; ``number`` is the row's line in the file, whose header is line 1.
 
     Limits of an interval are folded into ``<column>_ci``. A missing number is "withheld" where the row has lost its
-    counts too, which is what disclosure control does; otherwise it does not apply and is a dash.
+    counts too, which is what disclosure control does; otherwise it does not apply and is a dash. A row whose status
+    says that it was not estimated has no count because it has no estimate.
     """
     spec, file = TABLES[name].columns, f"{name.replace('.', '/')}.csv"
     counts = [c for c in spec if c in ("n", "n_a", "n_b", "n_top", "n_bottom")]
-    hidden = any(row[c] is None for c in counts)
+    hidden = any(row[c] is None for c in counts) and row.get("status") != "not estimated"
     place = f"{file} row {number}" if number else file
     values: Values = {}
     for column, about in spec.items():

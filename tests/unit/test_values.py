@@ -7,6 +7,7 @@ from report_fixture import make_results, project
 
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
+from learning_survey.schemas import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import (
     Tables,
@@ -98,6 +99,12 @@ def test_a_row_without_counts_is_withheld_and_one_with_counts_does_not_apply():
     cells = row_values(small, "describe.dimensions", 2)
     assert cells["mean"]["text"] == cells["mean_ci"]["text"] == cells["n"]["text"] == "withheld"
     assert row_values(dimension_row(sd=None), "describe.dimensions", 2)["sd"]["text"] == "–"
+
+
+def test_a_model_that_was_not_estimated_is_not_withheld():
+    row = dict.fromkeys(TABLES["confirmatory.fit"].columns) | {"model": "bifactor", "estimator": "ml"}
+    assert row_values(row, "confirmatory.fit", 2)["cfi"]["text"] == "withheld"
+    assert row_values(row | {"status": "not estimated"}, "confirmatory.fit", 2)["cfi"]["text"] == "–"
 
 
 def test_two_rows_may_not_share_a_name():
