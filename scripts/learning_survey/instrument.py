@@ -110,14 +110,6 @@ class Instrument(Strict):
                     f"responses.{name} has codes {scale.codes}, response has {self.response.codes}: items that are"
                     " averaged, and bands that hold for all of them, need one range of codes"
                 )
-        for item in (i for i in self.items if i.reversed):
-            codes = self.response_of(item.id).codes
-            turned = [codes[0] + codes[-1] - c for c in reversed(codes)]
-            if turned != codes:
-                raise ValueError(
-                    f"item '{item.id}' is reversed, and its codes {codes} would be {turned} when turned round: give its"
-                    " answers codes that lie as far from one end as from the other"
-                )
         for d in known:
             if len(self.items_of(d)) < max(2, self.score.min_items):
                 raise ValueError(
@@ -130,6 +122,18 @@ class Instrument(Strict):
         highs = [b.high for b in self.bands]
         if not any(highs) or highs != sorted(highs):
             raise ValueError("mark the top band or bands, and only those, with 'high: true'")
+        return self
+
+    @model_validator(mode="after")
+    def _reversible(self) -> Instrument:
+        for item in (i for i in self.items if i.reversed):
+            codes = self.response_of(item.id).codes
+            turned = [codes[0] + codes[-1] - c for c in reversed(codes)]
+            if turned != codes:
+                raise ValueError(
+                    f"item '{item.id}' is reversed, and its codes {codes} would be {turned} when turned round: give its"
+                    " answers codes that lie as far from one end as from the other"
+                )
         return self
 
     @property
