@@ -107,7 +107,8 @@ def text_of(value: Any, unit: str) -> str:
         return _number(100 * value, 1 if 0 < value < 0.01 else 0) + "%"
     if unit == "p":
         return "< .001" if value < 0.001 else "> .99" if value > 0.99 else f"{value:.{2 if value >= 0.01 else 3}f}"[1:]
-    return _number(value, _decimals(value, unit))
+    # How far below zero a reliability is says nothing of how reliable means are.
+    return "below 0" if unit == "reliability" and value < 0 else _number(value, _decimals(value, unit))
 
 
 def precise(value: Any, unit: str) -> str:

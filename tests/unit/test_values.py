@@ -18,6 +18,7 @@ from learning_survey.values import (
     read_rows,
     row_values,
     scorecard_values,
+    span_of,
     study_values,
     table_values,
     text_of,
@@ -99,6 +100,11 @@ def test_a_row_without_counts_is_withheld_and_one_with_counts_does_not_apply():
     cells = row_values(small, "describe.dimensions", 2)
     assert cells["mean"]["text"] == cells["mean_ci"]["text"] == cells["n"]["text"] == "withheld"
     assert row_values(dimension_row(sd=None), "describe.dimensions", 2)["sd"]["text"] == "–"
+
+
+def test_a_reliability_below_zero_is_printed_as_one():
+    assert text_of(-2.38, "reliability") == "below 0" and text_of(0.824, "reliability") == "0.82"
+    assert span_of(-0.4, 0.5, "reliability") == "below 0 to 0.50"
 
 
 def test_a_model_that_was_not_estimated_is_not_withheld():
