@@ -14,6 +14,7 @@ from learning_survey.values import (
     claim_text,
     joined,
     part,
+    plain,
     precise,
     read_rows,
     row_values,
@@ -226,6 +227,31 @@ def test_models_are_counted_by_test_and_method_and_their_errors_compared(phase_o
     assert values["summary.models.group.cr2_tested"]["value"] == len(ids) - 1
     assert values["summary.models.group.wider"]["text"] == "2.5"
     assert values["summary.models.left_out"]["file"] == "models/variance.csv"
+
+
+def test_what_was_not_looked_at_is_not_counted_as_none_found(phase_one):
+    study, tables = phase_one
+    assert summary_values(tables, study)["summary.inspection.tests"]["value"] == 9
+    kept = {name: tables[name] for name in ("inspection.tests", "confirmatory.fit", "reliability.items")}
+    try:
+        tables._read |= {"inspection.tests": [], "confirmatory.fit": [], "reliability.items": []}
+        none = summary_values(tables, study)
+    finally:
+        tables._read |= kept
+    for name in ("inspection.tests", "confirmatory.best.model_label", "reliability.against"):
+        assert none[f"summary.{name}"] | {"title": "", "file": "", "row": None} == plain(None, "–") | {"title": ""}
+
+
+def test_items_that_go_against_their_dimension_are_named(phase_one):
+    study, tables = phase_one
+    row = next(r for r in tables["reliability.items"] if r["scale"] != "all")
+    before = row["item_rest_r"]
+    try:
+        row["item_rest_r"] = -0.6
+        wording = next(i.wording for i in study.instrument.items if i.id == row["item"])
+        assert summary_values(tables, study)["summary.reliability.against"]["text"] == f"“{wording}”"
+    finally:
+        row["item_rest_r"] = before
 
 
 def test_configuration_is_in_the_values(phase_one):
