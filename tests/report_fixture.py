@@ -27,7 +27,16 @@ from learning_survey.verdict_rules import LABELS, load_verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 Row = dict[str, Any]
-TYPICAL = {"count": 400, "mean": 3.0, "share": 0.4, "points": 50.0, "alpha": 0.8, "loading": 0.3, "effect": 0.2}
+TYPICAL = {
+    "count": 400,
+    "mean": 3.0,
+    "share": 0.4,
+    "points": 50.0,
+    "alpha": 0.8,
+    "reliability": 0.8,
+    "loading": 0.3,
+    "effect": 0.2,
+}
 TYPICAL |= {"statistic": 2.5, "p": 0.03, "variance": 0.5, "ratio": 1.9, "distance": 0.008, "fit": 0.95}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="30"><rect width="60" height="30"/></svg>'
 PNG = bytes.fromhex(

@@ -249,7 +249,9 @@ def name_items(items: Sequence[Item], taken: set[str]) -> None:
         header = item.column.header
         if not header.isascii() or not (re.fullmatch(r"[A-Za-z]\w*", header) or MATRIX.fullmatch(header)):
             plain = ""
-        ident = plain if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,29}", plain) else f"item_{k:02d}"
+        longest = 30 if plain == item.column.header else 20  # tables and figures name items by their ids
+        fits = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", plain) and len(plain) <= longest
+        ident = plain if fits else f"item_{k:02d}"
         while ident.lower() in taken:
             ident += "_item"
         taken.add(ident.lower())

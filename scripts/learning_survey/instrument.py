@@ -124,6 +124,18 @@ class Instrument(Strict):
             raise ValueError("mark the top band or bands, and only those, with 'high: true'")
         return self
 
+    @model_validator(mode="after")
+    def _reversible(self) -> Instrument:
+        for item in (i for i in self.items if i.reversed):
+            codes = self.response_of(item.id).codes
+            turned = [codes[0] + codes[-1] - c for c in reversed(codes)]
+            if turned != codes:
+                raise ValueError(
+                    f"item '{item.id}' is reversed, and its codes {codes} would be {turned} when turned round: give its"
+                    " answers codes that lie as far from one end as from the other"
+                )
+        return self
+
     @property
     def item_ids(self) -> list[str]:
         return [i.id for i in self.items]

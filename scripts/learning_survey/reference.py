@@ -20,6 +20,7 @@ UNITS = {
     "share": "from 0 to 1, printed as a percentage",
     "points": "percentage points",
     "alpha": "a reliability, at most 1",
+    "reliability": "reliability of a mean; below 0 where means differ less than chance would make them, and printed so",
     "loading": "a loading or a correlation",
     "effect": "in standard deviations",
     "fit": "an index of fit, or a change in one",

@@ -121,6 +121,7 @@ def about(study: Loaded, scorecard: list[Row], tables: set[str], *, in_schools: 
         "stages": {hyphened(stage): stage in study.stages for stage in STAGES},
         "has": {
             "schools": in_schools,
+            "several-responses": bool(study.instrument.responses),
             "several-scales": len(study.instrument.dimensions) > 1,
             "groups": bool(study.key_stages or study.gender),
             "reversed": bool(study.instrument.reversed_ids),

@@ -13,6 +13,7 @@ Unit = Literal[
     "share",
     "points",
     "alpha",
+    "reliability",
     "loading",
     "effect",
     "distance",

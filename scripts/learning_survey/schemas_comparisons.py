@@ -37,7 +37,7 @@ COMPARISONS: dict[str, Table] = {
             "variance_between": Column("variance", "variance between schools"),
             "variance_within": Column("variance", "variance within schools"),
             **estimate("icc1", "loading", "intraclass correlation of one student"),
-            "icc2": Column("loading", "reliability of a school's mean"),
+            "icc2": Column("reliability", "reliability of a school's mean"),
             "design_effect": Column("ratio", "1 + (mean school size - 1) icc1"),
             "effective_n": Column("count", "students divided by the design effect"),
         },

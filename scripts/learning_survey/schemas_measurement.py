@@ -99,7 +99,7 @@ RELIABILITY: dict[str, Table] = {
             "n_schools": Column("count", "schools"),
             "mean_size": Column("statistic", "students per school"),
             **_estimate("icc1", "loading", "share of variance between schools"),
-            **_estimate("icc2", "alpha", "reliability of the mean of a school of average size"),
+            **_estimate("icc2", "reliability", "reliability of the mean of a school of average size"),
             **_estimate("alpha_within", "alpha", "alpha of differences between students of one school"),
             **_estimate("omega_within", "alpha", "omega of differences between students of one school"),
             **_estimate("alpha_between", "alpha", "alpha of differences between schools, free of sampling of students"),

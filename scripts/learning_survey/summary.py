@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from learning_survey import group_summary, summary_schools
+from learning_survey.config import ALL
 from learning_survey.published_tables import rotation_label
 from learning_survey.schemas import TABLES
 from learning_survey.summary_models import models
@@ -181,6 +182,10 @@ def _reliability(s: Summary) -> None:
     s.extremes("reliability.alpha", "reliability.alpha", "alpha", rows=scales)
     s.extremes("reliability.omega", "reliability.alpha", "omega_total", rows=scales)
     s.extremes("reliability.schools", "reliability.schools", "icc2")
+    own = [r for r in s.tables["reliability.items"] if r["scale"] != ALL and (r["item_rest_r"] or 0) < 0]
+    against = joined(f"\u201c{s.words.get(r['item'], r['item'])}\u201d" for r in own) if own else NOTHING
+    s.say("reliability.against", "reliability.items", against)
+    s.values["summary.reliability.against"] |= {"value": against if own else None}
     clustered = [r for r in s.tables["reliability.equality"] if r["test"] == "clustered" and r["p_holm"] is not None]
     s.tested("reliability.equality", "reliability.equality", len(clustered))
     s.count("reliability.unequal", "reliability.equality", sum(r["p_holm"] < SIGNIFICANT for r in clustered))

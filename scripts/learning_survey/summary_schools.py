@@ -77,7 +77,7 @@ def _cultures(s: Summary) -> None:
 
 def inspection(s: Summary) -> None:
     welch = [r for r in s.tables["inspection.tests"] if r["test"] == "welch_anova" and r["p_holm"] is not None]
-    s.count("inspection.tests", "inspection.tests", len(welch))
+    s.tested("inspection.tests", "inspection.tests", len(welch))
     s.count("inspection.different", "inspection.tests", sum(below(r["p_holm"]) for r in welch))
     s.count("inspection.uncorrected", "inspection.tests", sum(below(r["p"]) for r in welch))
     s.extremes("inspection.p", "inspection.tests", "p", rows=welch)

@@ -108,7 +108,8 @@ def text_of(value: Any, unit: str) -> str:
         return _number(100 * value, 1 if 0 < value < 0.01 else 0) + "%"
     if unit == "p":
         return "< .001" if value < 0.001 else "> .99" if value > 0.99 else f"{value:.{2 if value >= 0.01 else 3}f}"[1:]
-    return _number(value, _decimals(value, unit))
+    # How far below zero a reliability is says nothing of how reliable means are.
+    return "below 0" if unit == "reliability" and value < 0 else _number(value, _decimals(value, unit))
 
 
 def precise(value: Any, unit: str) -> str:
@@ -164,11 +165,12 @@ def row_values(row: Row, name: str, number: int | None, level: str = "95%") -> V
     """The cells of one row by column; ``number`` is the row's line in the file, whose header is line 1.
 
     Limits of an interval are folded into ``<column>_ci``. A missing number is "withheld" where the row has lost its
-    counts too, which is what disclosure control does; otherwise it does not apply and is a dash.
+    counts too, which is what disclosure control does; otherwise it does not apply and is a dash. A row whose status
+    says that it was not estimated has no count because it has no estimate.
     """
     spec, file = TABLES[name].columns, f"{name.replace('.', '/')}.csv"
     counts = [c for c in spec if c in ("n", "n_a", "n_b", "n_top", "n_bottom")]
-    hidden = any(row[c] is None for c in counts)
+    hidden = any(row[c] is None for c in counts) and row.get("status") != "not estimated"
     place = f"{file} row {number}" if number else file
     values: Values = {}
     for column, about in spec.items():

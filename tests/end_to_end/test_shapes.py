@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import html
+import re
 
 import pytest
 import yaml
@@ -10,6 +12,7 @@ from surveys import make_survey
 
 from .conftest import build
 
+LABEL = r"Parch, # @pawb & *dysgu* <b> a_b [x] {y} | \\ $5 ~ ^ `z` $ ŵ"
 SHAPES = {
     "one scale, seven points, no schools, no groups": {
         "schools": 0,
@@ -27,6 +30,15 @@ SHAPES = {
         "items_per": 3,
         "points": 4,
         "missing": 0.1,
+    },
+    "one school, yes or no, labels of all letters": {
+        "schools": 1,
+        "per_school": 400,
+        "dimensions": 2,
+        "items_per": 4,
+        "points": 2,
+        "ratings": False,
+        "instrument": {"dimensions": [{"id": "d1", "label": LABEL}, {"id": "d2", "label": "المدرسة $ الأمان"}]},
     },
 }
 
@@ -46,3 +58,18 @@ def test_a_survey_of_any_shape_gives_a_report_and_passes_its_audit(copy, shape):
     assert {p.suffix for p in (results / "report").iterdir()} == {".html", ".pdf", ".docx"}
     with (results / "audit" / "checks.csv").open(newline="") as file:
         assert {row["result"] for row in csv.DictReader(file)} == {"passed"}
+    page = (results / "report" / f"{survey.name}.html").read_text(encoding="utf-8")
+    assert without_number(page) == []
+    if "instrument" in SHAPES[shape]:
+        assert html.unescape(page).count(LABEL) > 5
+
+
+def without_number(page: str) -> list[str]:
+    """Paragraphs, points of lists, captions and alternative texts of an HTML report with a dash or NaN for a number."""
+    body = re.sub(r"<table.*?</table>|<head>.*?</head>", "", page, flags=re.DOTALL)
+    kinds = "p|li|dd|figcaption"
+    parts = re.findall(rf"<(?:{kinds})\b[^>]*>(.*?)</(?:{kinds})>", body, re.DOTALL) + re.findall(
+        r'alt="([^"]*)"', body
+    )
+    blank = re.compile(r'class="value"[^>]*>\s*(?:–|withheld)\s*</span>|\bnan\b|\bNaN\b|\b0 of 0\b')
+    return [re.sub(r"<[^>]+>|\s+", " ", part) for part in parts if blank.search(part)]

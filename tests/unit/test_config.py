@@ -146,6 +146,12 @@ def change_instrument(survey, change):
     path.write_text(yaml.safe_dump(content))
 
 
+def lopsided(content):
+    """Three answers that do not lie alike from both ends, under an item that is reversed."""
+    content["responses"] = {"short": {"codes": [1, 2, 5], "labels": {1: ["No"], 2: ["Hardly"], 5: ["Yes"]}}}
+    content["items"][3] |= {"response": "short", "reversed": True}
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -159,6 +165,7 @@ def change_instrument(survey, change):
         (lambda c: c["response"]["labels"].pop(3), "no label for codes [3]"),
         (lambda c: c["response"]["labels"].update({9: ["x"]}), "labels for codes that are not valid: [9]"),
         (lambda c: c["items"][0].update(reverse=True), "items.0.reverse: unknown key"),
+        (lopsided, "item 'd1_4' is reversed, and its codes [1, 2, 5] would be [1, 4, 5] when turned round"),
     ],
 )
 def test_an_instrument_that_contradicts_itself_is_refused(survey, change, problem):

@@ -7,16 +7,19 @@ from report_fixture import make_results, project
 
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
+from learning_survey.schemas import TABLES
 from learning_survey.summary import summary_values
 from learning_survey.values import (
     Tables,
     claim_text,
     joined,
     part,
+    plain,
     precise,
     read_rows,
     row_values,
     scorecard_values,
+    span_of,
     study_values,
     table_values,
     text_of,
@@ -98,6 +101,17 @@ def test_a_row_without_counts_is_withheld_and_one_with_counts_does_not_apply():
     cells = row_values(small, "describe.dimensions", 2)
     assert cells["mean"]["text"] == cells["mean_ci"]["text"] == cells["n"]["text"] == "withheld"
     assert row_values(dimension_row(sd=None), "describe.dimensions", 2)["sd"]["text"] == "–"
+
+
+def test_a_reliability_below_zero_is_printed_as_one():
+    assert text_of(-2.38, "reliability") == "below 0" and text_of(0.824, "reliability") == "0.82"
+    assert span_of(-0.4, 0.5, "reliability") == "below 0 to 0.50"
+
+
+def test_a_model_that_was_not_estimated_is_not_withheld():
+    row = dict.fromkeys(TABLES["confirmatory.fit"].columns) | {"model": "bifactor", "estimator": "ml"}
+    assert row_values(row, "confirmatory.fit", 2)["cfi"]["text"] == "withheld"
+    assert row_values(row | {"status": "not estimated"}, "confirmatory.fit", 2)["cfi"]["text"] == "–"
 
 
 def test_two_rows_may_not_share_a_name():
@@ -221,6 +235,31 @@ def test_models_are_counted_by_test_and_method_and_their_errors_compared(phase_o
     assert values["summary.models.group.cr2_tested"]["value"] == len(ids) - 1
     assert values["summary.models.group.wider"]["text"] == "2.5"
     assert values["summary.models.left_out"]["file"] == "models/variance.csv"
+
+
+def test_what_was_not_looked_at_is_not_counted_as_none_found(phase_one):
+    study, tables = phase_one
+    assert summary_values(tables, study)["summary.inspection.tests"]["value"] == 9
+    kept = {name: tables[name] for name in ("inspection.tests", "confirmatory.fit", "reliability.items")}
+    try:
+        tables._read |= {"inspection.tests": [], "confirmatory.fit": [], "reliability.items": []}
+        none = summary_values(tables, study)
+    finally:
+        tables._read |= kept
+    for name in ("inspection.tests", "confirmatory.best.model_label", "reliability.against"):
+        assert none[f"summary.{name}"] | {"title": "", "file": "", "row": None} == plain(None, "–") | {"title": ""}
+
+
+def test_items_that_go_against_their_dimension_are_named(phase_one):
+    study, tables = phase_one
+    row = next(r for r in tables["reliability.items"] if r["scale"] != "all")
+    before = row["item_rest_r"]
+    try:
+        row["item_rest_r"] = -0.6
+        wording = next(i.wording for i in study.instrument.items if i.id == row["item"])
+        assert summary_values(tables, study)["summary.reliability.against"]["text"] == f"“{wording}”"
+    finally:
+        row["item_rest_r"] = before
 
 
 def test_configuration_is_in_the_values(phase_one):
