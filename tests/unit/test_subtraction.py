@@ -106,6 +106,13 @@ def test_other_stages_say_that_a_gender_is_counted_with_another_or_withheld(resu
     assert row["note"] == (said if how == "merge" else "too few students with every answer") and row["n"] is None
 
 
+def test_a_gender_that_is_counted_with_another_is_in_no_pair(results):
+    _, tables, _, how = results
+    for name in ("gender.pairs", "gender.effects"):
+        pairs = {(r["group_a"], r["group_b"]) for r in tables[name]}
+        assert len(pairs) == (1 if how == "merge" else 3)
+
+
 def test_where_answers_are_missing_no_dimension_leaves_a_few(tmp_path):
     """Everyone has other dimensions, so that a group or school may be small on one alone."""
     survey = few_of_each(tmp_path, missing=0.12)
