@@ -18,8 +18,8 @@ FEW = {"gender": ("other", 3), "group": ("KS5", 4), "school": ("school-008", 6)}
 FLAGGED = 5
 
 
-def few_of_each(root: Path, **study: Any) -> Survey:
-    """8 schools of 60 students, of whom the few are the first in file order; everybody answers everything.
+def few_of_each(root: Path, missing: float = 0.0, **study: Any) -> Survey:
+    """8 schools of 60 students, of whom the few are the first in file order; ``missing`` is the chance of no answer.
 
     The few of a gender, key stage and school score low, so that their mean is nobody else's. One of the tiny gender
     is in the tiny key stage. The flagged give one answer throughout. Each school has its own file.
@@ -41,16 +41,17 @@ def few_of_each(root: Path, **study: Any) -> Survey:
     )
     few = (k < FEW["gender"][1] + FEW["group"][1] - 1) | (pl.col("school_id") == FEW["school"][0])
     items = [c for c in raw.columns if c[0] == "d"]
+    gone = np.random.default_rng(6).random((len(raw), len(items))) < missing
     low = [
         pl.when(k.is_between(100, 99 + FLAGGED))
         .then(pl.lit("Answer 3"))
         .when(few)
         .then(pl.lit("Answer 5" if item.endswith("_4") else "Answer 1"))
         .otherwise(pl.col(item))
-        .alias(item)
         for item in items
     ]
-    frame = frame.with_columns(low).drop("k")
+    kept = (pl.when(~pl.Series(gone[:, j])).then(low[j]).alias(item) for j, item in enumerate(items))
+    frame = frame.with_columns(kept).drop("k")
     made.exports[0].unlink()
     for (name,), rows in frame.group_by("school_id", maintain_order=True):
         rows.write_csv(made.exports[0].with_name(f"responses_{name}.csv"))

@@ -193,7 +193,7 @@ class Gender(Strict):
     label: str = "Gender"
     categories: list[Category] = Field(min_length=2)
     small: Literal["withhold", "merge"] = Field(
-        default="withhold", description="what becomes of categories of fewer than min_group students in comparisons"
+        default="withhold", description="what becomes of categories of fewer than min_group students, in all stages"
     )
     merge_into: Identifier | None = Field(default=None, description="the category that small ones are counted with")
 

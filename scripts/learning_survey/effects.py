@@ -43,6 +43,7 @@ from learning_survey import groups as comparison
 from learning_survey.bands import EXACT
 from learning_survey.group_sample import Groups, Sample
 from learning_survey.groups import clustered_g, hedges_j, noncentral_g, pooled_sd
+from learning_survey.schemas import TABLES
 from learning_survey.uncertainty import NAN, Codes, Estimate, t_quantile
 
 if TYPE_CHECKING:
@@ -67,21 +68,21 @@ def tables(cells: Cells, instrument: Instrument, groups: Groups) -> dict[str, pd
 
 
 def effects(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
-    """Table ``*.effects``: every pair in the order of the groups, first minus second."""
+    """Table ``*.effects``: every pair of ``Groups.compared`` in their order, first minus second."""
     import pandas as pd
 
     rows = []
     for dimension in instrument.dimension_ids:
         sample = Sample.of(cells, dimension, groups)
         large = sample.large(groups.min_group)
-        for a, b in combinations(range(len(groups.ids)), 2):
+        for a, b in combinations(groups.compared, 2):
             part = sample.part([a, b])
             shown = a in large and b in large and part.varied()
             found = of_pair(part, instrument, groups.level) if shown else nothing()
             sizes = {"n_a": part.size(a) if a in large else NAN, "n_b": part.size(b) if b in large else NAN}
             names = {"dimension": dimension, "group_a": groups.ids[a], "group_b": groups.ids[b]}
             rows.append(names | sizes | found)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(TABLES["gender.effects"].columns))
 
 
 def of_pair(sample: Sample, instrument: Instrument, level: float) -> dict[str, float | str | None]:

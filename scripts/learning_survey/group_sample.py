@@ -34,6 +34,11 @@ class Groups:
     merged: dict[str, str] = field(default_factory=dict)
     samples: dict[str, Sample] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def compared(self) -> list[int]:
+        """Positions of the groups that are not counted with another."""
+        return [k for k, name in enumerate(self.ids) if name not in self.merged]
+
 
 @dataclass(frozen=True)
 class Sample:

@@ -52,7 +52,7 @@ def gender(s: Source) -> str | None:
         adjacent = {(r["group_a"], r["group_b"]) for r in s.rows(table) if r["adjacent"]}
         pairs = [p for p in pairs if p in adjacent]
     labels = {c.id: c.label for c in s.study.gender.categories}
-    groups = list(labels) if len(pairs) == 1 else []
+    groups = list(pairs[0]) if len(pairs) == 1 else []
     rows = [
         [
             mark(s, "gender", d),

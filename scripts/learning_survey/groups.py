@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from learning_survey.bands import is_high
 from learning_survey.group_sample import Groups, Sample
+from learning_survey.schemas import TABLES
 from learning_survey.studentised_range import upper_tail
 from learning_survey.uncertainty import NAN, Estimate, f_p, holm, mean, share, t_p, t_quantile, withhold
 
@@ -102,7 +103,7 @@ def tests(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
 
 
 def pairs(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
-    """Table ``*.pairs``: every pair in the order of the groups, first minus second."""
+    """Table ``*.pairs``: every pair of ``Groups.compared`` in their order, first minus second."""
     import pandas as pd
 
     rows = []
@@ -111,7 +112,7 @@ def pairs(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
         large = sample.large(groups.min_group)
         crossing = sample.clustered(large)
         games_howell = games_howell_p(sample.part(large))
-        for a, b in combinations(range(len(groups.ids)), 2):
+        for a, b in combinations(groups.compared, 2):
             shown, part = a in large and b in large, sample.part([a, b])
             g, p = Estimate(), NAN
             naive = noncentral_g(part, groups.level) if shown else Estimate()
@@ -138,7 +139,8 @@ def pairs(cells: Cells, instrument: Instrument, groups: Groups) -> pd.DataFrame:
                     "p_clustered": p,
                 }
             )
-    frame = pd.DataFrame(rows)
+    columns = [c for c in TABLES["gender.pairs"].columns if c != "p_holm"]
+    frame = pd.DataFrame(rows, columns=columns)  # no rows where all but one are counted with it
     return frame.assign(p_holm=holm(frame["p_clustered"].to_numpy()))
 
 

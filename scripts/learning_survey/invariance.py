@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from learning_survey import (
     fit_indices,
+    gender,
     invariance_items,
     invariance_null,
     invariance_ordinal,
@@ -123,11 +124,15 @@ def groupings(study: Loaded, processed: Path, scales: Scales) -> list[Grouping]:
             continue
         title, labels = kinds[kind]
         groups, sizes, left_out = {}, {}, {}
+        present = rows.select(pl.col(kind).unique()).collect()[kind].drop_nulls()
+        merged = gender.counted_with(set(present), study) if kind == "gender" else {}
         for group in labels:
             own = rows.filter(pl.col(kind) == group).select("cluster", *items).drop_nulls(items).collect()
             sizes[group] = own.height
             clusters = own["cluster"].n_unique()
-            if own.height < max(plan.min_students, len(items) + 1):
+            if group in merged:
+                left_out[group] = merged[group]
+            elif own.height < max(plan.min_students, len(items) + 1):
                 left_out[group] = "too few students with every answer"
             elif clusters < 2:
                 left_out[group] = "all in one school"

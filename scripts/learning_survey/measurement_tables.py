@@ -51,6 +51,8 @@ def _alphas(s: Source, grouping: str, groups: dict[str, str]) -> str | None:
     table = "reliability.groups"
     if not s.rows(table, grouping=grouping) or not 2 <= len(groups) <= WIDEST:
         return None
+    merged = {r["group"] for r in s.rows(table, grouping=grouping) if (r["note"] or "").startswith("counted with")}
+    groups = {g: label for g, label in groups.items() if g not in merged}
     rows = []
     for r in s.rows("reliability.alpha"):
         cells = [s.one(table, grouping=grouping, group=g, scale=r["scale"]) for g in groups]

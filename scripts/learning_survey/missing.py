@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import disclosure, em
+from learning_survey import disclosure, em, gender
 from learning_survey.cells import Cells
 from learning_survey.moments import Moments
 from learning_survey.reliability import alpha
@@ -69,7 +69,8 @@ def schools(study: Loaded, rows: pl.LazyFrame, cells: Cells) -> pd.DataFrame:
 def groups(study: Loaded, rows: pl.LazyFrame) -> pd.DataFrame:
     """Share of answers missing in each level of the ordered group and each gender; students in no group apart.
 
-    A group that is withheld keeps its row; its students are among those in none (``disclosure.compared``).
+    A group that is withheld keeps its row; its students are among those in none (``disclosure.compared``). One that is
+    counted with another has none.
     """
     import pandas as pd
 
@@ -82,6 +83,8 @@ def groups(study: Loaded, rows: pl.LazyFrame) -> pd.DataFrame:
             continue
         shares = {level: (n, share) for level, n, share in _shares(study, rows, kind, unknown=True)}
         labels = {level.id: level.label for level in levels}
+        for name in gender.merged(shares, study) if kind == "gender" else ():
+            del labels[name]
         found += [(kind, level, label, *shares.get(level, (0, NAN))) for level, label in labels.items()]
         if "unknown" in shares:
             found.append((kind, "unknown", "Not known or withheld", *shares["unknown"]))

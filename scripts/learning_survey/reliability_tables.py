@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from learning_survey import alpha_equality, bootstrap, error_by_band, minres, omega, two_level
+from learning_survey import alpha_equality, bootstrap, error_by_band, gender, minres, omega, two_level
 from learning_survey import ordinal_reliability as ordinal
 from learning_survey import reliability as of
 from learning_survey.jackknife import LOG_SCALE, fault, interval, leave_one_out, require_variance
@@ -105,7 +105,7 @@ def _withheld(frame: pd.DataFrame, first: int, least: int) -> pd.DataFrame:
     small = ~(frame["n"].astype(float) >= least)
     shown = withhold(frame, "n", [c for c in frame.columns[first:] if c != "note"], least)
     if "note" in frame:
-        shown["note"] = frame["note"].mask(small, f"fewer than {least} students")
+        shown["note"] = frame["note"].mask(small & frame["note"].isna(), f"fewer than {least} students")
     return shown
 
 
@@ -289,6 +289,7 @@ def _by_group(study: Loaded, processed: Path, students: Students, pairs: TwoWay)
     for grouping in groupings_of(study):
         found = load_groups(processed / f"moments_{grouping.column}.npz")
         samples: dict[str, Sample] = {}
+        merged = gender.counted_with(found, study) if grouping.column == "gender" else {}
         for group, label in grouping.groups.items():
             inside = Students(students.rows.filter(pl.col(grouping.column) == group), students.source)
             n, answered = _counts(inside, study)
@@ -296,7 +297,8 @@ def _by_group(study: Loaded, processed: Path, students: Students, pairs: TwoWay)
             schools = len(moments.clusters) if moments and not students.alone else NAN
             head = {"grouping": grouping.id, "group": group, "group_label": label, "n_schools": schools}
             if moments is None or n < study.min_group:
-                rows += [head | _head(scale, answered) for scale in scales_of(study)]
+                note = {"note": merged[group]} if group in merged else {}
+                rows += [head | _head(scale, answered) | note for scale in scales_of(study)]
                 continue
             samples[group] = Sample(moments, pairs.within(grouping.column, group), study, n, answered)
             rows += [head | row for row in samples[group].rows()]

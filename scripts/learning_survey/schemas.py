@@ -33,7 +33,7 @@ TABLES: dict[str, Table] = {
             "line_end": _text("LF, CRLF, CR, or several"),
             "header_rows": Column("count", "rows of headers; 0 where names are part of the format"),
             "columns": Column("count", "columns"),
-            "rows": Column("count", "rows with any text; empty below the smallest group"),
+            "rows": Column("count", "rows with any text; empty for a small file, and for one that would tell of it"),
         },
     ),
     # ------------------------------------------------------------ clean
@@ -67,7 +67,8 @@ TABLES: dict[str, Table] = {
         },
     ),
     "clean.flow_files": Table(
-        "One row per file, over all steps: rows in = rows out + rows dropped.",
+        "One row per file, over all steps: rows in = rows out + rows dropped. Small files, and others that would tell "
+        "of them, have no numbers.",
         {
             "file": _key("file, as in ingest.files"),
             "rows_in": Column("count", "rows received"),
@@ -98,7 +99,8 @@ TABLES: dict[str, Table] = {
         },
     ),
     "clean.sensitivity": Table(
-        "Main results with and without careless respondents: one row per dimension and sample.",
+        "Main results with and without careless respondents: one row per dimension and sample. No numbers of a sample "
+        "that differs by few respondents from the analysed.",
         {
             "dimension": _key("dimension"),
             "label": _text("dimension as printed"),
@@ -185,7 +187,7 @@ TABLES: dict[str, Table] = {
         },
     ),
     "missing.schools": Table(
-        "Missing answers, one row per school. Schools have pseudonyms.",
+        "Missing answers, one row per school. Schools have pseudonyms; a small one, and the next smallest, no numbers.",
         {
             "school": _key("school's pseudonym"),
             "n": _n("students"),
@@ -196,7 +198,7 @@ TABLES: dict[str, Table] = {
         "Missing answers, one row per level of the ordered group and per gender.",
         {
             "kind": _key("group or gender"),
-            "group": _key("level or category; 'unknown' for students without one"),
+            "group": _key("level or category; 'unknown' for students in none that is shown"),
             "label": _text("level or category as printed"),
             "n": _n("students"),
             "share": Column("share", "share of their answers that is missing"),
@@ -224,7 +226,7 @@ TABLES: dict[str, Table] = {
             "n_complete": Column("count", "students who answered every item of the dimension"),
             "fiml_items": Column("count", "items in the full-information model"),
             "mean": Column("mean", "mean score as reported: means of a student's answers"),
-            "mean_listwise": Column("mean", "mean score of students who answered every item"),
+            "mean_listwise": Column("mean", "mean score of students who answered every item; none where few did not"),
             "mean_fiml": Column("mean", "mean by full-information maximum likelihood"),
             "alpha": Column("alpha", "alpha as reported: pairwise covariances"),
             "alpha_listwise": Column("alpha", "alpha of students who answered every item"),

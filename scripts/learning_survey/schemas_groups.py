@@ -14,8 +14,8 @@ _GROUP_MEANS = {
     **estimate("mean", "mean", "mean score"),
     "sd": Column("mean", "standard deviation of scores"),
     **estimate("share_high", "share", "share of students rated high"),
-    "includes": text("small groups that are counted in this one"),
-    "merged_with": text("the group that this one, being small, is counted in"),
+    "includes": text("small or empty groups that are counted in this one"),
+    "merged_with": text("the group that this one, being small or empty, is counted in"),
 }
 _GROUP_TESTS = {
     "dimension": key("dimension"),

@@ -86,11 +86,11 @@ def left_over(tables: Tables) -> Iterator[tuple[str, float]]:
 
 
 def _samples(tables: Tables) -> Iterator[tuple[str, float]]:
-    by: dict[tuple[str, str], Row] = {(r["dimension"], r["sample"]): r for r in tables["clean.sensitivity"]}
+    by: dict[tuple[str, str], Row] = {(r["dimension"], r["sample"]): r for r in rows_of(tables, "clean.sensitivity")}
     for (dimension, sample), row in by.items():
         whole = by[dimension, "analysed"]["n"]
         if row["n"] is not None and whole is not None:
             yield f"clean.sensitivity {dimension} {sample}", abs(whole - row["n"])
-    for row in tables["missing.sensitivity"]:
+    for row in rows_of(tables, "missing.sensitivity"):
         if row["n"] is not None and row["mean_listwise"] is not None:
             yield f"missing.sensitivity {row['dimension']} listwise", row["n"] - row["n_complete"]

@@ -177,6 +177,12 @@ WRONG = {
         "small_groups",
         lambda s: edit(s.tables / "key_stages/means.csv", any_row, lambda r: {"n": 9}),
     ),
+    "groups that leave a few": (
+        "no_subtraction",
+        lambda s: edit(
+            s.tables / "missing/groups.csv", lambda r: r["group"] == "boys", lambda r: {"n": int(r["n"]) - 4}
+        ),
+    ),
     "a small school": ("small_groups", lambda s: edit(s.tables / "schools/means.csv", any_row, lambda r: {"n": 9})),
     "a number without its students": (
         "small_groups",

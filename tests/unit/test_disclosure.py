@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_cells, make_instrument, make_study
 
-from learning_survey import gender
+from learning_survey import effects, gender
 from learning_survey.disclosure import compared, hidden, hidden_schools, unflagged
+from learning_survey.schemas import TABLES
 
 INSTRUMENT = make_instrument()
 LEAST = 10
@@ -85,6 +86,17 @@ def test_small_genders_are_counted_with_another_and_the_tables_know():
     groups = gender.groups_of(cells, study)
     assert groups.merged == {"other": "girls"}
     assert np.bincount(groups.of, minlength=3)[2] == 0
+
+
+def test_where_all_are_counted_with_one_there_is_no_pair_and_the_tables_have_their_columns():
+    study = study_of("merge", "girls")
+    cells = make_cells(INSTRUMENT, {"d1": [3.0, 4.0] * 30}, gender=["girls"] * 60)
+    groups = gender.groups_of(cells, study)
+    assert groups.compared == [1]
+    found = effects.tables(cells, INSTRUMENT, groups)
+    for name in ("pairs", "effects"):
+        assert found[name].empty and list(found[name]) == list(TABLES[f"gender.{name}"].columns)
+    assert found["means"].query("dimension == 'd1' and n.notna()")["group"].tolist() == ["girls"]
 
 
 def test_what_is_small_after_merging_is_left_out():

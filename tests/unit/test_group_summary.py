@@ -73,7 +73,9 @@ def test_small_groups_are_told_of(tmp_path):
 @pytest.mark.parametrize("longitudinal", [False, True])
 def test_only_a_study_of_the_same_students_may_speak_of_change(tmp_path, longitudinal):
     study, tables, values = values_of(tmp_path, longitudinal=longitudinal)
-    meta = about(study, [], set(TABLES)) | {"compare": comparable(Source(tables, study, []))}
+    meta = about(study, [], set(TABLES), in_schools=tables.in_schools) | {
+        "compare": comparable(Source(tables, study, []))
+    }
     meta["known"] = known(ROOT / "reports", values)
     for section, change, one_time in (
         ("key_stages", "the differences are changes", "One survey cannot show that"),
