@@ -207,7 +207,9 @@ def _filled(frame: pl.DataFrame, numbers: pl.Series, exports: Sequence[Export]) 
 def _texts(cells: pl.Series, missing: set[str]) -> pl.Series:
     """Cells trimmed, null where they are empty or one of ``missing`` after case is taken away."""
     if cells.dtype == pl.String:
-        text = cells.str.strip_chars()
+        text, longest = cells.str.strip_chars(), max(map(len, missing), default=0)
+        if not (text.str.len_chars() <= longest).any():  # small letters are never fewer than the capitals were
+            return text
         return text.set(text.str.to_lowercase().is_in(["", *missing]), None)
     given = cells.drop_nulls().unique()
     meaning = [None] * (given.to_physical().max() + 1 if len(given) else 1)

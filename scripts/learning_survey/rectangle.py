@@ -26,17 +26,21 @@ def check(text: Text, width: int) -> None:
     last = (ord("\n"), False)  # the byte before, and whether it stands in quotation marks
     for block in text.blocks():
         data = np.frombuffer(block, np.uint8)
-        commas_at, ends = data == comma, data == ord("\n")
+        commas_at, marks = data == comma, data == ord("\n")
         if quoted or last[0] == quote or quote in block:
-            at = np.flatnonzero(data == quote)
+            marks |= data == quote  # looked for together: to find the few among the many takes time
+            places = np.flatnonzero(marks)
+            end = data[places] == ord("\n")
+            at, ends = places[~end], places[end]
             before, quoted = quoted, quoted ^ bool(len(at) % 2)
             opens, closes = at[int(before) :: 2], at[1 - int(before) :: 2]
             _quotes(text, data, opens, closes, (last, rows))
             if before or quoted or not np.array_equal(opens + 1, closes):  # not only cells of two marks and no more
                 outside = _outside(data, quote, before)
                 commas_at &= outside
-                ends &= outside
-        ends = np.flatnonzero(ends)
+                ends = ends[outside[ends]]
+        else:
+            ends = np.flatnonzero(marks)
         after = int(ends[-1]) + 1 if len(ends) else 0
         until, total = _marks_before(commas_at, ends)
         counts = np.diff(until, prepend=0)

@@ -26,6 +26,7 @@ from learning_survey.rectangle import NAMES, check
 
 BLOCK = 1 << 18  # bytes looked at together, few enough to stay in the processor's cache
 HELD = 1 << 26  # bytes of a file, or of converted text, that stay in memory
+FEW = 1 << 16  # characters that hold the first rows of most files
 LOOK = 1 << 20  # characters from which delimiter and quotation mark are found
 DELIMITERS = {name: mark for mark, name in NAMES.items()}
 Types = Mapping[str, Any]  # of columns that are not read as text
@@ -68,12 +69,12 @@ class Text:
             return byte in self.content
         return any(byte in block for block in self.blocks())
 
-    def head(self) -> str:
-        """The first LOOK characters, or fewer, without the byte order mark."""
+    def head(self, length: int) -> str:
+        """The first ``length`` characters, or fewer, without the byte order mark."""
         if isinstance(self.content, bytes):
-            block = self.content[self.skip : self.skip + LOOK]
+            block = self.content[self.skip : self.skip + length]
         else:
-            block = b"".join(islice(self.blocks(), -(-LOOK // BLOCK)))[:LOOK]
+            block = b"".join(islice(self.blocks(), -(-length // BLOCK)))[:length]
         return block.decode("utf-8", "ignore")
 
     def close(self) -> None:
@@ -210,7 +211,7 @@ def _without_cr(text: Text) -> Iterator[bytes]:
 
 def _quoting(text: Text, stated: str | None, known: Iterable[str]) -> None:
     """Set delimiter and quotation mark. Raises SurveyError where several delimiters fit."""
-    head = text.head()
+    head = _looked_at(text)
     if line := re.match(r'"?sep=([^\r\n"])"?(?:\r\n|\r|\n)', head):  # what Excel reads and does not show
         text.skip += len(line[0].encode())
         stated = stated or line[1]
@@ -263,6 +264,20 @@ def _quoting(text: Text, stated: str | None, known: Iterable[str]) -> None:
     text.delimiter = next(iter(even))[0]
 
 
+def _looked_at(text: Text) -> str:
+    """What tells delimiter and quotation mark: FEW characters where these leave no choice, else LOOK.
+
+    They leave none where one delimiter alone is in them and it separates the headers: one further on does not.
+    """
+    head = text.head(FEW)
+    marks = [mark for mark in NAMES if mark in head]
+    if len(marks) == 1 and not head.lstrip().startswith("'"):
+        rows = _rows(head, marks[0], '"', 2)  # where there is a second row, the first is whole
+        if len(rows) == 2 and len(rows[0]) > 1:
+            return head
+    return text.head(LOOK)
+
+
 def _lines(text: str, line: re.Pattern[str]) -> Iterator[str]:
     """The lines of ``text``, each found when it is asked for: seldom are all of them."""
     return (found[0] for found in line.finditer(text))
@@ -294,8 +309,18 @@ def _in_marks(head: str, row: list[str], mark: str) -> bool:
 
 def first_rows(text: Text, count: int) -> list[tuple[int, int, list[str]]]:
     """The first rows with any text: the rows before each, the lines of the file up to its end, its cells."""
-    rows, before = [], text.head()
-    reader = csv.reader(_lines(before, _LINE_LF), delimiter=text.delimiter, quotechar=text.quote, strict=True)
+    for length in (FEW, LOOK):  # a row or two more than asked for show that the last one asked for is not cut
+        rows, error = _first(text.head(length), text, count + 1)
+        if len(rows) > count:
+            break
+    if error and not rows:
+        raise SurveyError(f"cannot be read as CSV: {error}", where=text.path, remedy=SAVE_AGAIN)
+    return rows[:count]
+
+
+def _first(head: str, text: Text, count: int) -> tuple[list[tuple[int, int, list[str]]], csv.Error | None]:
+    rows: list[tuple[int, int, list[str]]] = []
+    reader = csv.reader(_lines(head, _LINE_LF), delimiter=text.delimiter, quotechar=text.quote, strict=True)
     try:
         for number, row in enumerate(reader):
             if any(cell.strip() for cell in row):
@@ -303,9 +328,8 @@ def first_rows(text: Text, count: int) -> list[tuple[int, int, list[str]]]:
                 if len(rows) == count:
                     break
     except csv.Error as error:
-        if not rows:
-            raise SurveyError(f"cannot be read as CSV: {error}", where=text.path, remedy=SAVE_AGAIN) from None
-    return rows
+        return rows, error
+    return rows, None
 
 
 def scan(text: Text, width: int, records: int, lines: int, filled: bool) -> Callable[[Types], pl.LazyFrame]:

@@ -201,3 +201,26 @@ def test_blocks_may_end_anywhere(tmp_path, monkeypatch, size):
     assert whole.line_end == "LF and CRLF and CR"
     assert whole.content == content.replace("\r1", "\n1").replace("é\r", "é\n").encode()
     assert "".join(encodings.decoded(path, encodings.detect(path))) == content
+
+
+def found(path: Path) -> object:
+    """How a file is written and its first rows, or why it is refused."""
+    try:
+        text = text_files.open_text(path)
+        return text.delimiter, text.quote, text.single, text.skip, text_files.first_rows(text, 3)
+    except SurveyError as error:
+        return error.message
+
+
+@given(
+    st.sampled_from(["", "sep=;\n", "'a','b'\n", "ab,b\n", "a;a\n"]),
+    st.text(st.sampled_from("ab,;\t\n\"' "), max_size=120),
+)
+def test_a_few_characters_tell_the_same_as_many(tmp_path_factory, first, rest):
+    path = tmp_path_factory.mktemp("few") / "a.csv"
+    path.write_text(first + rest)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_files, "FEW", text_files.LOOK)
+        many = found(path)
+        patch.setattr(text_files, "FEW", 30)
+        assert found(path) == many
