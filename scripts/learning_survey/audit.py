@@ -24,6 +24,7 @@ from learning_survey import file_labels
 from learning_survey.code import modules_of
 from learning_survey.errors import SurveyError
 from learning_survey.exports import export_files
+from learning_survey.figure_plan import FIGURES
 from learning_survey.schemas import TABLES
 from learning_survey.tables import neutral
 from learning_survey.values import Row, Tables, read_rows
@@ -56,6 +57,9 @@ def _comparison(stage: str, *more: str) -> Step:
 _BY_GROUP = ("{p}/moments_group.npz", "{p}/moments_gender.npz")
 _PUBLISHED = ("config/published/{published}.csv", "config/published/{published}.yaml")
 _TABLES = "{r}/tables/*.csv"
+_SHOWN = tuple(
+    f"{{r}}/tables/{stage}/*.csv" for stage in dict.fromkeys([*(stage for stage, _ in FIGURES.values()), "multiverse"])
+)
 
 # The workflow's rules in the order that data flow; a test holds this list against workflow/rules/.
 STEPS = {
@@ -86,7 +90,7 @@ STEPS = {
         ("{r}/tables/multiverse/*.csv",),
     ),
     "published": Step(_PUBLISHED, ("{r}/tables/published/*.csv",)),
-    "figures": Step((_TABLES, _PUBLISHED[0]), ("{r}/figures/*",)),
+    "figures": Step((*_SHOWN, _PUBLISHED[0]), ("{r}/figures/*",)),
     "values": Step((_TABLES,), ("{r}/values.json",)),
     "scorecard": Step((_TABLES, *_PUBLISHED), ("{r}/scorecard.csv",)),
     "verdicts": Step(

@@ -1,4 +1,4 @@
-"""Which figures a study has, and for each its drawing, its alternative text and its caption.
+"""The figures of a study: for each its drawing, its alternative text and its caption (``figure_plan`` says which).
 
 The words are made from the numbers that the drawing shows. Only aggregate tables are read.
 """
@@ -6,16 +6,8 @@ The words are made from the numbers that the drawing shows. Only aggregate table
 from __future__ import annotations
 
 import csv
-import ctypes
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +15,8 @@ import numpy as np
 
 from learning_survey import curve_figure, flow_figure, gaps_figure, plots, steps_figure, style, tables
 from learning_survey.errors import SurveyError
-from learning_survey.multiverse_plan import CURVE, lacking, load_multiverse
+from learning_survey.figure_plan import SAMPLE, names, tables_of
+from learning_survey.multiverse_plan import CURVE
 from learning_survey.shown import (
     Shown,
     gender_panels,
@@ -43,37 +36,6 @@ if TYPE_CHECKING:
 
     from learning_survey.config import Loaded
 
-SAMPLE = "clean.sample"
-# Figure, the stage that a study must have for it, and the tables that it shows; in the order of the report.
-FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "flow": ("clean", ("clean.flow",)),
-    "share_high": ("describe", ("describe.dimensions",)),
-    "items": ("describe", ("describe.items", "describe.item_distribution")),
-    "loadings": ("factors", ("factors.loadings",)),
-    "key_stages": ("key_stages", ("key_stages.means",)),
-    "key_stage_steps": ("key_stages", ("key_stages.steps",)),
-    "gender": ("gender", ("gender.pairs",)),
-    "schools": ("schools", ("schools.means",)),
-    "extremes": ("schools", ("schools.extremes",)),
-    "gaps": ("schools", ("schools.gaps", "schools.gaps_high")),
-    "inspection": ("inspection", ("inspection.means",)),
-}
-
-
-def names(study: Loaded) -> list[str]:
-    """The figures that apply to a study, in the order of the report."""
-    left_out = set() if study.factors.dimension_factors else {"loadings"}
-    stages = ("clean", *study.stages)
-    found = [name for name, (stage, _) in FIGURES.items() if stage in stages and name not in left_out]
-    if study.multiverse:
-        found += [f"{CURVE}{claim.id}" for claim in load_multiverse(study).claims if not lacking(claim, study)]
-    return found
-
-
-def tables_of(name: str) -> tuple[str, ...]:
-    """The tables that a figure shows."""
-    return ("multiverse.claims", "multiverse.specifications") if name.startswith(CURVE) else FIGURES[name][1]
-
 
 def draw(name: str, shown: Shown) -> Figure:
     """The figure; call it inside ``style.applied()``."""
@@ -88,54 +50,20 @@ def make(study: Loaded, folder: Path, out: Path) -> None:
     ``figures.json`` gives for each figure its ``file`` (without suffix), ``alt`` and ``caption``. Raises SurveyError
     when a table or the file of published figures is missing.
     """
-    published, applying = read_published(study), names(study)
+    published = read_published(study)
     one = study.columns.school is not None and not in_schools(study, read_rows(folder / "clean/sample.csv", SAMPLE))
-    shown = [
-        Shown(study, {table: tables.read(folder, table) for table in tables_of(name)}, published, one)
-        for name in applying
-    ]
-    stems = [name + study.mark for name in applying]
-    with style.applied(), drawing() as each:
-        words = list(each(_draw, applying, shown, [out / stem for stem in stems]))
-    about = {
-        name: {"file": stem, "alt": alt, "caption": caption}
-        for name, stem, (alt, caption) in zip(applying, stems, words, strict=True)
+    shown = {
+        name: Shown(study, {table: tables.read(folder, table) for table in tables_of(name)}, published, one)
+        for name in names(study)
     }
+    about = {}
+    with style.applied():
+        for name, content in shown.items():
+            file = name + study.mark
+            style.save(draw(name, content), out / file)
+            alt, caption = describe(name, content)
+            about[name] = {"file": file, "alt": alt, "caption": caption}
     tables.write_json(out / "figures.json", about)
-
-
-def _draw(name: str, shown: Shown, stem: Path) -> tuple[str, str]:
-    """Draw and save one figure; return its alternative text and its caption."""
-    style.save(draw(name, shown), stem)
-    return describe(name, shown)
-
-
-@contextmanager
-def drawing() -> Iterator[Callable[..., Iterable[tuple[str, str]]]]:
-    """A ``map`` over figures: on Linux in two processes, since nothing else runs while figures are drawn.
-
-    A fork starts with the libraries and the style that are loaded here; where it is not safe, one process does. Raises
-    SurveyError when one of the two is killed.
-    """
-    if sys.platform != "linux":
-        yield map
-        return
-    with ProcessPoolExecutor(2, mp_context=get_context("fork"), initializer=_end_with, initargs=(os.getpid(),)) as pool:
-        try:
-            yield pool.map
-        except BrokenProcessPool:
-            raise SurveyError(
-                "a process that drew was killed, perhaps by a system that is out of memory",
-                where="figures",
-                remedy="Close other programs, then run again.",
-            ) from None
-
-
-def _end_with(parent: int) -> None:
-    """Have the system end this process with its parent: without one it would wait for work for ever."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def read_published(study: Loaded) -> dict[str, str]:

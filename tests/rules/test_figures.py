@@ -11,7 +11,7 @@ import pytest
 from aggregates import make_tables
 from matplotlib.image import imread
 
-from learning_survey import figures
+from learning_survey import figure_plan
 from learning_survey.config import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def runs(tables):
 
 
 def test_every_figure_is_there_in_both_formats_with_its_mark(runs):
-    expected = figures.names(load_study("phase_one", ROOT))
+    expected = figure_plan.names(load_study("phase_one", ROOT))
     index = json.loads((runs[0] / "figures.json").read_text())
     assert set(index) == set(expected)
     for name, about in index.items():

@@ -1,13 +1,7 @@
 """Figures hold what their tables hold, fit the page, and say it in words."""
 
-import contextlib
 import dataclasses
 import json
-import os
-import select
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +12,7 @@ from aggregates import frames, make_study, make_tables
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
-from learning_survey import figures, plots, style
+from learning_survey import figure_plan, figures, plots, style
 from learning_survey.config import load_study
 from learning_survey.errors import SurveyError
 from learning_survey.multiverse_plan import CURVE, load_multiverse
@@ -68,7 +62,7 @@ def drawn(request):
         study = load_study(request.param, ROOT)
     with style.applied():
         content = shown(study, n_schools=SCHOOLS.get(request.param, 87))
-        made = {name: figures.draw(name, content) for name in figures.names(study)}
+        made = {name: figures.draw(name, content) for name in figure_plan.names(study)}
         yield study, {name: (fig, texts(fig)) for name, fig in made.items()}
 
 
@@ -83,17 +77,20 @@ def draw(name, content):
 
 
 def test_a_study_has_the_figures_that_its_analyses_feed():
-    assert figures.names(load_study("bfi", ROOT)) == [
+    assert figure_plan.names(load_study("bfi", ROOT)) == [
         "flow", "share_high", "items", "loadings", "key_stages", "key_stage_steps", "gender",
     ]  # fmt: skip
     study = load_study("phase_one", ROOT)
-    assert figures.names(study) == [*figures.FIGURES, *(f"{CURVE}{c.id}" for c in load_multiverse(study).claims)]
+    assert figure_plan.names(study) == [
+        *figure_plan.FIGURES,
+        *(f"{CURVE}{c.id}" for c in load_multiverse(study).claims),
+    ]
 
 
 def test_every_figure_has_a_drawing_words_and_a_caption_for_the_workflow_report():
     caption = (ROOT / "workflow" / "report" / "figure.rst").read_text()
     assert 'startswith("curve_")' in caption
-    for name in figures.FIGURES:
+    for name in figure_plan.FIGURES:
         assert callable(getattr(plots, name)) and name in figures.WORDS
         assert f'"{name}":' in caption
 
@@ -287,7 +284,7 @@ def test_words_on_schools_follow_the_numbers(phase_one):
 
 def test_words_for_a_real_study_without_schools_name_neither():
     content = shown(load_study("bfi", ROOT))
-    for name in figures.names(content.study):
+    for name in figure_plan.names(content.study):
         words = " ".join(figures.describe(name, content))
         assert "ynthetic" not in words and "student" not in words and "ublished" not in words, name
 
@@ -295,10 +292,10 @@ def test_words_for_a_real_study_without_schools_name_neither():
 # ---------------------------------------------------------------- what is not there
 
 
-@pytest.mark.parametrize("name", [*figures.FIGURES, "curve_two_fifths"])
+@pytest.mark.parametrize("name", [*figure_plan.FIGURES, "curve_two_fifths"])
 def test_withheld_numbers_leave_a_figure_that_says_so(phase_one, name):
     withheld, none = {}, {}
-    for table in figures.tables_of(name):
+    for table in figure_plan.tables_of(name):
         frame = phase_one.tables[table].copy()
         none[table] = frame.iloc[:0]
         numbers = frame.select_dtypes("number").columns.difference(["code", "group_order"])
@@ -309,10 +306,10 @@ def test_withheld_numbers_leave_a_figure_that_says_so(phase_one, name):
         assert "Every number is withheld" in figures.describe(name, content)[0]
 
 
-@pytest.mark.parametrize("name", [*figures.FIGURES, "curve_two_fifths"])
+@pytest.mark.parametrize("name", [*figure_plan.FIGURES, "curve_two_fifths"])
 def test_one_number_withheld_takes_nothing_else_with_it(phase_one, name):
     changes = {}
-    for table in figures.tables_of(name):
+    for table in figure_plan.tables_of(name):
         frame = phase_one.tables[table].copy()
         numbers = frame.select_dtypes("number").columns.difference(["code", "group_order"])
         frame.loc[frame.index[0], numbers] = np.nan
@@ -333,7 +330,7 @@ def test_what_is_written_is_named_in_the_index(tmp_path):
     study = make_study(tmp_path, synthetic=True, calibration="none")
     figures.make(study, make_tables(study, tmp_path / "tables"), tmp_path / "figures")
     index = json.loads((tmp_path / "figures" / "figures.json").read_text())
-    assert list(index) == sorted(figures.names(study))
+    assert list(index) == sorted(figure_plan.names(study))
     written = {path.name for path in (tmp_path / "figures").iterdir()}
     assert written == {f"{name}_synthetic.{kind}" for name in index for kind in ("svg", "png")} | {"figures.json"}
     for about in index.values():
@@ -346,52 +343,6 @@ def test_a_real_table_read_back_from_disk_draws_the_same(tmp_path):
     pd.testing.assert_frame_equal(
         figures.tables.read(folder, "gender.pairs")[["hedges_g"]], frames(study)["gender.pairs"][["hedges_g"]]
     )
-
-
-DRAWING = """
-import os, sys, time
-from learning_survey.figures import drawing
-
-def wait(_):
-    os.write(1, f"{os.getpid()}\\n".encode())  # at once: two processes write here
-    time.sleep(600)
-
-with drawing() as each:
-    list(each(wait, [1, 2]))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="one process draws")
-def test_processes_that_draw_end_with_the_step_that_is_killed():
-    """Each would wait for work for ever, and hold the lock that the next build waits for."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", DRAWING], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, stdout=subprocess.PIPE
-    )
-    pids = [int(process.stdout.readline()) for _ in range(2)]
-    assert process.pid not in pids
-    process.kill()
-    process.wait()
-    # The pipe ends when nobody has it open any more.
-    ready, _, _ = select.select([process.stdout], [], [], 60)
-    try:
-        assert ready and process.stdout.read() == b""
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="one process draws")
-def test_a_killed_process_that_draws_is_a_clear_error():
-    with (
-        pytest.raises(SurveyError, match=r"figures: a process that drew was killed.*\n.*run again"),
-        figures.drawing() as each,
-    ):
-        list(each(_killed, [None]))
-
-
-def _killed(_: None) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 # ---------------------------------------------------------------- surveys of other kinds

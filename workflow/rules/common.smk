@@ -90,6 +90,14 @@ def analysed(wildcards):
     return [path for path in all_tables(wildcards) if "/tables/verdicts/" not in path]
 
 
+def figure_tables(wildcards):
+    """The tables that the study's figures show: figures need not wait for the longest analyses, which they do not."""
+    from learning_survey.figure_plan import SAMPLE, names, tables_of
+
+    shown = dict.fromkeys([SAMPLE, *(t for name in names(STUDIES[wildcards.study]) for t in tables_of(name))])
+    return [f"results/{wildcards.study}/tables/{table.replace('.', '/')}.csv" for table in shown]
+
+
 def verdict_rules(wildcards):
     """The files by which verdicts are given, where the study has verdicts."""
     study = STUDIES[wildcards.study]

@@ -1,4 +1,5 @@
 rule describe:
+    priority: 3  # figures show its tables: see figures.smk
     message:
         "describe items, dimensions and bands, with intervals by school"
     input:

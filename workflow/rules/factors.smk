@@ -1,5 +1,5 @@
 rule factors:
-    priority: 1  # see confirmatory.smk
+    priority: 3  # figures show its tables: see figures.smk
     message:
         "factor the dimensions and the items; align loadings with any that are published"
     input:

@@ -1,8 +1,9 @@
 rule figures:
+    priority: 4  # they take long and the report waits for them: first of all, after what they show
     message:
         "draw the figures and write their alternative texts"
     input:
-        tables=all_tables,
+        tables=figure_tables,
         published=lambda wildcards: published(wildcards)[:1],
         code=code("figures"),
     output:

@@ -1,4 +1,5 @@
 rule gender:
+    priority: 3  # figures show its tables: see figures.smk
     message:
         "compare genders"
     input:

@@ -1,4 +1,5 @@
 rule inspection:
+    priority: 3  # figures show its tables: see figures.smk
     message:
         "compare schools by inspection rating"
     input:

@@ -1,4 +1,5 @@
 rule key_stages:
+    priority: 3  # figures show its tables: see figures.smk
     message:
         "compare key stages"
     input:

@@ -1,4 +1,5 @@
 rule multiverse:
+    priority: 3  # figures show its tables: see figures.smk
     message:
         "compute the headline claims in every reasonable way"
     input:

@@ -1,4 +1,5 @@
 rule schools:
+    priority: 3  # figures show its tables: see figures.smk
     message:
         "measure how much schools differ; compare the top with the bottom"
     input:
