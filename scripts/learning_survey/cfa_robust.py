@@ -125,7 +125,8 @@ def row_scores(at: Moments, y: Array, within: Array) -> Array:
 def cluster_scores(at: Moments, g: Clusters, W: Array, means: bool = True) -> Array:
     """Scores (G, c) of one group's clusters by cell; ``W`` is the inverse of sigma."""
     t, c = g.about(at.mu if means else g.sample.mean)
-    cells = np.einsum("ak,gab,bk->gk", W @ at.u, c, W @ at.v, optimize=True) - g.n[:, None] * _within(at, W)
+    pairs = ((W @ at.u)[:, None] * (W @ at.v)).reshape(len(W) ** 2, -1)  # (Wu)_a (Wv)_b of each cell
+    cells = c.reshape(len(c), -1) @ pairs - g.n[:, None] * _within(at, W)
     return cells + (t @ W) @ at.d if means else cells
 
 

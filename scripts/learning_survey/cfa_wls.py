@@ -277,13 +277,14 @@ def difference(restricted: Fit, general: Fit) -> ChiSquare:
     for (_, D, used), (_, other, at) in zip(general.point.implied, restricted.point.implied, strict=True):
         squares[np.ix_(used, used)] += D.T @ D
         across[np.ix_(used, at)] += D.T @ other
-    H = inverse(squares) @ across
-    N = general.point.bread - H @ inverse(H.T @ E @ H) @ H.T
+    H = np.linalg.solve(squares, across)
+    within = H.T @ E @ H
     if Y is None:
-        NB = N @ B
+        NB = (general.point.bread - H @ np.linalg.solve(within, H.T)) @ B
         trace, squared = float(np.trace(NB)), float(np.sum(NB * NB.T))
     else:
-        trace, squared = _traces_of(Y @ N @ Y.T)
+        YH = Y @ H
+        trace, squared = _traces_of(Y @ general.point.bread @ Y.T - YH @ np.linalg.solve(within, YH.T))
     return ChiSquare(_adjusted(chi2, df, trace, squared), df)
 
 
