@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,19 +143,18 @@ def project(
     T = np.broadcast_to(T, (*shape, k, k)).reshape(-1, k, k).copy()
     way = _Oblique if oblique else _Orthogonal
     values, converged = np.full(len(T), np.nan), np.zeros(len(T), bool)
-    todo, size = np.arange(len(T)), np.ones(len(T))
+    todo, size, here = np.arange(len(T)), np.ones(len(T)), _place(way, criterion, A, T)
     for step in range(steps + 1):
-        a, t = A[todo], T[todo]
-        value, gradient = criterion(way.loadings(a, t))
-        slope = way.projected(a, t, gradient)
+        slope = way.projected(A[todo], here)
         steep = np.sqrt((slope**2).sum(axis=(-2, -1)))
-        values[todo], converged[todo] = value, steep < tolerance
+        T[todo], values[todo], converged[todo] = here.T, here.value, steep < tolerance
         going = steep >= tolerance
         todo, size = todo[going], size[going]
         if step == steps or not len(todo):
             break
-        T[todo], size = _descend(way, criterion, (a[going], t[going]), (value[going], slope[going], steep[going]), size)
-    pattern = way.loadings(A, T).reshape(*shape, *unrotated.shape[-2:]) * length
+        here = _Place(*(x[going] for x in here))
+        here, size = _descend(way, criterion, A[todo], here, (slope[going], steep[going], size))
+    pattern = (A @ _t(way.back(T))).reshape(*shape, *unrotated.shape[-2:]) * length
     phi = _t(T) @ T if oblique else np.broadcast_to(np.eye(k), T.shape)
     return Rotated(pattern, phi.reshape(*shape, k, k), values.reshape(shape), converged.reshape(shape))
 
@@ -167,17 +167,32 @@ def random_starts(k: int, count: int, rng: np.random.Generator) -> Array:
     return q
 
 
+class _Place(NamedTuple):
+    """Where searches stand: T (m, k, k), the transpose of what takes loadings there, and the criterion there."""
+
+    T: Array
+    back: Array
+    loadings: Array
+    value: Array
+    gradient: Array
+
+
+def _place(way: type, criterion: Criterion, A: Array, T: Array) -> _Place:
+    back = way.back(T)
+    loadings = A @ _t(back)
+    return _Place(T, back, loadings, *criterion(loadings))
+
+
 class _Oblique:
     @staticmethod
-    def loadings(A: Array, T: Array) -> Array:
-        return A @ _t(np.linalg.inv(T))
+    def back(T: Array) -> Array:
+        return np.linalg.inv(T)
 
     @staticmethod
-    def projected(A: Array, T: Array, gradient: Array) -> Array:
+    def projected(_: Array, at: _Place) -> Array:
         """Of the derivatives by T, the part along which its columns keep their length."""
-        back = np.linalg.inv(T)
-        by = -_t(_t(A @ _t(back)) @ gradient @ back)
-        return by - T * (T * by).sum(axis=-2, keepdims=True)
+        by = -_t(_t(at.loadings) @ at.gradient @ at.back)
+        return by - at.T * (at.T * by).sum(axis=-2, keepdims=True)
 
     @staticmethod
     def onto(X: Array) -> Array:
@@ -186,14 +201,14 @@ class _Oblique:
 
 class _Orthogonal:
     @staticmethod
-    def loadings(A: Array, T: Array) -> Array:
-        return A @ T
+    def back(T: Array) -> Array:
+        return _t(T)
 
     @staticmethod
-    def projected(A: Array, T: Array, gradient: Array) -> Array:
-        by = _t(A) @ gradient
-        across = _t(T) @ by
-        return by - T @ (across + _t(across)) / 2
+    def projected(A: Array, at: _Place) -> Array:
+        by = _t(A) @ at.gradient
+        across = _t(at.T) @ by
+        return by - at.T @ (across + _t(across)) / 2
 
     @staticmethod
     def onto(X: Array) -> Array:
@@ -202,15 +217,17 @@ class _Orthogonal:
 
 
 def _descend(
-    way: type, criterion: Criterion, place: tuple[Array, Array], found: tuple[Array, ...], size: Array
-) -> tuple[Array, Array]:
+    way: type, criterion: Criterion, A: Array, here: _Place, found: tuple[Array, Array, Array]
+) -> tuple[_Place, Array]:
     """One step of each search, and the sizes of the steps taken: the last size tried stands, as in GPArotation."""
-    (A, T), (value, slope, steep) = place, found
-    size, new, todo = 2 * size, T.copy(), np.arange(len(T))
+    slope, steep, size = found
+    size, new, todo = 2 * size, _Place(*(x.copy() for x in here)), np.arange(len(A))
     for _ in range(11):
-        new[todo] = way.onto(T[todo] - size[todo, None, None] * slope[todo])
-        gain = value[todo] - criterion(way.loadings(A[todo], new[todo]))[0]
-        todo = todo[~(gain > 0.5 * steep[todo] ** 2 * size[todo])]
+        T = way.onto(here.T[todo] - size[todo, None, None] * slope[todo])
+        trial = _place(way, criterion, A[todo], T)
+        for all_, own in zip(new, trial, strict=True):
+            all_[todo] = own
+        todo = todo[~(here.value[todo] - trial.value > 0.5 * steep[todo] ** 2 * size[todo])]
         if not len(todo):
             break
         size[todo] /= 2
