@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey.cfa_ml import inverse
-from learning_survey.cfa_wls import Fit, by_cluster
+from learning_survey.cfa_wls import Fit
+from learning_survey.cfa_wls_point import by_cluster
 from learning_survey.fit_indices import UNTESTED, ChiSquare, Indices, robust
 from learning_survey.polychoric_estimates import square
 from learning_survey.two_way import pair_index

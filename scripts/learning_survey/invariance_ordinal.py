@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from learning_survey import cfa_builders, cfa_ml, cfa_ordinal, cfa_wls, cfa_wls_moments, two_way
 from learning_survey.cfa_model import Model, free
+from learning_survey.cfa_wls_point import Point, sandwich
 from learning_survey.errors import SurveyError
 from learning_survey.fit_indices import ChiSquare
 from learning_survey.invariance_items import ItemTest, may_be_freed, quadratic, solve
@@ -175,8 +176,8 @@ def tests(prepared: Prepared, fit: cfa_wls.Fit, skip: Collection[str] = ()) -> l
     for row, k in enumerate(owner):
         if k is not None:
             select[row, k] = 1
-    point = cfa_wls.Point(wide, fit.samples, at)
-    E, B, Y = cfa_wls.sandwich(point, fit.samples)
+    point = Point(wide, fit.samples, at)
+    E, B, Y = sandwich(point, fit.samples)
     s = point.gradient()
     taken = cfa_ml.inverse(select.T @ E @ select, fit.identified) @ (select.T @ E)
     away = np.eye(len(at)) - select @ taken
