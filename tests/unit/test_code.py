@@ -42,6 +42,25 @@ def test_every_form_of_import_is_followed(tree):
     assert names(tree) == set(FILES) - {"step.py", "learning_survey/typed.py", "learning_survey/unused.py"}
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "try:\n    pass\nexcept OSError:\n    ",
+        "try:\n    pass\nfinally:\n    ",
+        "try:\n    pass\nexcept OSError:\n    pass\nelse:\n    ",
+        "with open('x'):\n    ",
+        "for _ in ():\n    pass\nelse:\n    ",
+        "while False:\n    ",
+        "match 1:\n  case 1:\n    ",
+        "class A:\n  async def f(self):\n    ",
+        "if 1:\n    pass\nelif 2:\n    ",
+    ],
+)
+def test_an_import_in_any_statement_is_followed(tree, before):
+    (tree / "step.py").write_text(f"{before}import learning_survey.unused\n")
+    assert "learning_survey/unused.py" in names(tree)
+
+
 def test_an_import_for_types_only_does_not_count(tree):
     (tree / "learning_survey/first.py").write_text(
         "import typing\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from learning_survey import typed\n"
