@@ -27,7 +27,9 @@ Array = NDArray[np.float64]
 
 
 def robust_indices(fit: Fit) -> Indices:
-    """NaN where a matrix of polychoric correlations is not positive definite, or the model is not identified."""
+    """NaN without degrees of freedom, where correlations are not positive definite or the model is not identified."""
+    if fit.df < 1:
+        return UNTESTED
     p, q = len(fit.model.items), len(fit.x)
     first, second = pair_index(p)
     chi2, chi2_base, df_base, spread_base = 0.0, 0.0, 0, 0.0

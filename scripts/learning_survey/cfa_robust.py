@@ -130,6 +130,16 @@ def cluster_scores(at: Moments, g: Clusters, W: Array, means: bool = True) -> Ar
     return cells + (t @ W) @ at.d if means else cells
 
 
+def row_products(x: Array, at: Moments) -> Array:
+    """Sum (c, c) over rows ``x`` (N, p) of the products of their scores by cell, of a model with means."""
+    W, c = np.linalg.inv(at.sigma), at.u.shape[1]
+    total, within = np.zeros((c, c)), _within(at, W)
+    for start in range(0, len(x), CHUNK):
+        scores = row_scores(at, (x[start : start + CHUNK] - at.mu) @ W, within)
+        total += scores.T @ scores
+    return total
+
+
 def _within(at: Moments, W: Array) -> Array:
     return np.einsum("ik,ij,jk->k", at.u, W, at.v, optimize=True)
 

@@ -9,7 +9,7 @@ drawn at random would give if invariance held (``invariance_null``), and the sam
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,12 +44,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 Scales = Mapping[str, list[str]]
-FITS, BARELY, NOT = "holds", "in doubt", "fails"
+FITS, BARELY, NOT, UNTESTED = "holds", "in doubt", "fails", "not tested"
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """Students by group: complete rows by school, and how many there are; ``left_out`` says why a group is not in."""
+    """Students by group: complete rows by school, and how many there are; ``left_out`` says why a group is not in.
+
+    ``rows`` are each group's complete rows (N, p) where each stands alone (``Students.alone``) and is the unit.
+    """
 
     id: str
     label: str
@@ -57,6 +60,7 @@ class Grouping:
     groups: dict[str, Clusters]
     sizes: dict[str, int]
     left_out: dict[str, str]
+    rows: dict[str, Array]
 
     @property
     def n(self) -> float:
@@ -118,16 +122,16 @@ def groupings(study: Loaded, processed: Path, scales: Scales) -> list[Grouping]:
         "group": study.key_stages and (study.key_stages.label, {v.id: v.label for v in study.key_stages.levels}),
         "gender": study.gender and (study.gender.label, {c.id: c.label for c in study.gender.categories}),
     }
-    rows, found = Students.read(processed).rows, []
+    students, found = Students.read(processed), []
     for kind in plan.groupings:
         if not kinds[kind]:
             continue
         title, labels = kinds[kind]
-        groups, sizes, left_out = {}, {}, {}
-        present = rows.select(pl.col(kind).unique()).collect()[kind].drop_nulls()
+        groups, sizes, left_out, rows = {}, {}, {}, {}
+        present = students.rows.select(pl.col(kind).unique()).collect()[kind].drop_nulls()
         merged = gender.counted_with(set(present), study) if kind == "gender" else {}
         for group in labels:
-            own = rows.filter(pl.col(kind) == group).select("cluster", *items).drop_nulls(items).collect()
+            own = students.rows.filter(pl.col(kind) == group).select("cluster", *items).drop_nulls(items).collect()
             sizes[group] = own.height
             clusters = own["cluster"].n_unique()
             if group in merged:
@@ -137,8 +141,11 @@ def groupings(study: Loaded, processed: Path, scales: Scales) -> list[Grouping]:
             elif clusters < 2:
                 left_out[group] = "all in one school"
             else:
-                groups[group] = Clusters.of(own.select(items).to_numpy(), own["cluster"].to_numpy().astype(str))
-        found.append(Grouping(kind, title, labels, groups, sizes, left_out))
+                x = own.select(items).to_numpy()
+                groups[group] = Clusters.of(x, own["cluster"].to_numpy().astype(str))
+                if students.alone:
+                    rows[group] = x
+        found.append(Grouping(kind, title, labels, groups, sizes, left_out, rows))
     return found
 
 
@@ -150,7 +157,7 @@ def compared(grouping: Grouping, scales: Scales, study: Loaded, plan: Invariance
     fits: dict[str, Fitted] = {}
     for level in LEVELS:
         before = next(reversed(fits.values())).fit if fits else None
-        fits[level] = fitted(scales, grouping.groups, level, start=before)
+        fits[level] = fitted(scales, grouping.groups, level, start=before, rows=grouping.rows)
     if not all(f.fit.identified and f.fit.converged for f in fits.values()):
         result.verdicts.append(_untested(grouping, "the model has no definite solution in some group"))
         return
@@ -160,8 +167,10 @@ def compared(grouping: Grouping, scales: Scales, study: Loaded, plan: Invariance
     null = invariance_null.changes(drawn, {v: f.fit.df for v, f in fits.items()}, base, n)
     rows = level_rows(grouping, fits, null, plan)
     if freed:
-        own = _fit_row(grouping, "partial", partial)
-        rows.append(own | _change(rows[1], own, False, plan) | _difference(partial, fits["metric"]))
+        # Freed items have loadings of their own too: 'partial' is nested in 'metric' only where these are free there.
+        metric = fitted(scales, grouping.groups, "metric", freed, start=fits["metric"].fit, rows=grouping.rows)
+        own, before = (_fit_row(grouping, "partial", f) for f in (partial, metric))
+        rows.append(own | _change(before, own, False, plan) | _difference(partial, metric))
     result.fit += rows
     tests = [found[i] for own in scales.values() for i in own]
     exact = {i: d for i, d in invariance_items.estimated(partial, scales, grouping.groups).items() if i in freed}
@@ -184,18 +193,18 @@ def search(
     tested: dict[str, ItemTest] = {}
     now = scalar
     while True:
-        found = invariance_items.tests(now, scales, grouping.groups, freed)
+        found = invariance_items.tests(now, scales, grouping.groups, freed, grouping.rows)
         tested |= {t.item: t for t in found}
         adjusted = holm(np.array([t.p for t in found]))
         worst = [
             t
             for t, p in zip(found, adjusted, strict=True)
-            if p < plan.level and np.nanmax(t.dmacs) >= plan.dmacs and may_be_freed(t.item, freed, scales)
+            if p < plan.level and t.largest >= plan.dmacs and may_be_freed(t.item, freed, scales)
         ]
         if not worst:
             return freed, tested, now
         freed.append(max(worst, key=lambda t: t.chi2).item)
-        now = fitted(scales, grouping.groups, "scalar", freed, start=now.fit)
+        now = fitted(scales, grouping.groups, "scalar", freed, start=now.fit, rows=grouping.rows)
 
 
 # ---------------------------------------------------------------- rows
@@ -217,7 +226,7 @@ def level_rows(
             }
         )
     acceptable = rows[0]["cfi"] >= plan.min_cfi and rows[0]["rmsea"] <= plan.max_rmsea
-    rows[0]["verdict"] = FITS if acceptable else NOT
+    rows[0]["verdict"] = (FITS if acceptable else NOT) if rows[0]["df"] else UNTESTED
     return rows
 
 
@@ -246,8 +255,12 @@ def _fit_row(grouping: Grouping, level: str, f: Fitted) -> dict[str, Any]:
 
 
 def _change(before: dict[str, Any], after: dict[str, Any], loadings: bool, plan: InvariancePlan) -> dict[str, Any]:
-    """Changes of fit, and whether they are within Chen's (2007) cut-offs."""
-    change = {f"delta_{name}": after[name] - before[name] for name in ("cfi", "rmsea", "srmr")}
+    """Changes of fit, and whether they are within Chen's (2007) cut-offs.
+
+    A level without degrees of freedom has no indices, but its CFI is 1 in all answers; it has no RMSEA to rise from.
+    """
+    earlier = before if before["df"] else before | {"cfi": 1.0}
+    change = {f"delta_{name}": after[name] - earlier[name] for name in ("cfi", "rmsea", "srmr")}
     cut = plan.srmr_loadings if loadings else plan.srmr
     fall = change["delta_cfi"] < -plan.cfi
     others = change["delta_rmsea"] > plan.rmsea or change["delta_srmr"] > cut
@@ -269,9 +282,8 @@ def item_rows(
     """
     others, rows = list(grouping.groups)[1:], []
     for t, p in zip(tests, holm(np.array([t.p for t in tests])), strict=True):
-        d = exact.get(t.item, t.dmacs)
-        known = np.isfinite(d).any()
-        largest = float(np.nanmax(d)) if known else np.nan
+        own = replace(t, dmacs=exact.get(t.item, t.dmacs))
+        status = "freed" if t.item in exact else own.status(p, plan)
         rows.append(
             {
                 "grouping": grouping.id,
@@ -281,9 +293,9 @@ def item_rows(
                 "df": t.df,
                 "p": t.p,
                 "p_holm": p,
-                "dmacs": largest,
-                "largest_in": others[int(np.nanargmax(d))] if known else "",
-                "differs": bool(t.item in exact or (p < plan.level and largest >= plan.dmacs)),
+                "dmacs": own.largest,
+                "largest_in": others[int(np.nanargmax(own.dmacs))] if np.isfinite(own.largest) else "",
+                "differs": status in ("freed", "differs"),
                 "freed": t.item in exact,
             }
         )

@@ -18,14 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning_survey import cfa_ml
 from learning_survey.cfa_model import selection
-from learning_survey.cfa_robust import Clusters, cluster_scores
+from learning_survey.cfa_robust import Clusters, cluster_scores, row_products
 from learning_survey.invariance_levels import Fitted
+
+if TYPE_CHECKING:
+    from learning_survey.plans import InvariancePlan
 
 Array = NDArray[np.float64]
 
@@ -40,20 +44,35 @@ class ItemTest:
     p: float
     dmacs: Array
 
+    @property
+    def largest(self) -> float:
+        """The largest dMACS; NaN where no group has one."""
+        return float(np.nanmax(self.dmacs)) if np.isfinite(self.dmacs).any() else np.nan
+
+    def status(self, p: float, plan: InvariancePlan) -> str:
+        """Given p after correction: "alike", "differs", or nothing where the test or the size that decides is not."""
+        if p >= plan.level or self.largest < plan.dmacs:
+            return "alike"
+        return "differs" if p < plan.level and self.largest >= plan.dmacs else ""
+
 
 @dataclass(frozen=True)
 class _Cells:
-    """Free cells of all groups, one after the other: gradient (c,), information (c, c), cluster scores (G, c)."""
+    """Free cells of all groups, one after the other: gradient (c,), information and products of scores (c, c).
+
+    ``products`` are summed over ``units``: clusters or respondents.
+    """
 
     gradient: Array
     information: Array
-    scores: Array
+    products: Array
+    units: int
     parameter: NDArray[np.int64]
     group: NDArray[np.int64]
     names: list[str]
 
 
-def _cells(fitted: Fitted, groups: Mapping[str, Clusters]) -> _Cells:
+def _cells(fitted: Fitted, groups: Mapping[str, Clusters], rows: Mapping[str, Array]) -> _Cells:
     fit, parts = fitted.fit, []
     known = np.unique(np.concatenate([g.labels for g in groups.values()]))
     for g, at in zip(groups.values(), fit.moments, strict=True):
@@ -64,16 +83,23 @@ def _cells(fitted: Fitted, groups: Mapping[str, Clusters]) -> _Cells:
         scores[np.searchsorted(known, g.labels)] = cluster_scores(at, g, W)
         parts.append((scores, g.n.sum() * cfa_ml.cell_information(own, W, c), at.places.parameter))
     scores = np.concatenate([s for s, _, _ in parts], axis=1)
+    products, units = scores.T @ scores, len(known)
     sizes = [len(p) for _, _, p in parts]
     information, start = np.zeros((sum(sizes), sum(sizes))), 0
     for (_, block, _), size in zip(parts, sizes, strict=True):
         information[start : start + size, start : start + size] = block
         start += size
+    if rows:
+        units, products, start = sum(map(len, rows.values())), np.zeros_like(products), 0
+        for x, at, size in zip(rows.values(), fit.moments, sizes, strict=True):
+            products[start : start + size, start : start + size] = row_products(x, at)
+            start += size
     names = [cell.name for own in fit.model.groups.values() for cell in own if cell.label]
     return _Cells(
         scores.sum(axis=0),
         information,
-        scores,
+        products,
+        units,
         np.concatenate([p for _, _, p in parts]),
         np.repeat(np.arange(len(parts)), sizes),
         names,
@@ -81,25 +107,30 @@ def _cells(fitted: Fitted, groups: Mapping[str, Clusters]) -> _Cells:
 
 
 def tests(
-    fitted: Fitted, scales: Mapping[str, Sequence[str]], groups: Mapping[str, Clusters], skip: Collection[str] = ()
+    fitted: Fitted,
+    scales: Mapping[str, Sequence[str]],
+    groups: Mapping[str, Clusters],
+    skip: Collection[str] = (),
+    rows: Mapping[str, Array] | None = None,
 ) -> list[ItemTest]:
     """A test for each item whose loading and intercept are equal in all groups; ``skip`` names those that are not.
 
-    ``fitted`` is a level with equal loadings and intercepts. p is NaN where there are no more clusters than degrees
-    of freedom. Raises nothing: a fit that is not identified gives NaN.
+    ``fitted`` is a level with equal loadings and intercepts. ``rows`` (N, p) of each group are the units in place of
+    clusters. p is NaN where there are no more units than degrees of freedom. Raises nothing: a fit that is not
+    identified gives NaN.
     """
     from scipy.special import chdtrc
 
-    cells = _cells(fitted, groups)
+    cells = _cells(fitted, groups, rows or {})
     q = len(fitted.fit.x)
     select = selection(cells.parameter, q)
     with_own = cells.information @ select
     own = select.T @ with_own
     taken = cfa_ml.inverse(own, fitted.fit.identified) @ with_own.T  # (q, c)
     rest = cells.information - with_own @ taken
-    scores = cells.scores - (cells.scores @ select) @ taken
-    count = len(scores)
-    summed = count / (count - 1) * scores.T @ scores
+    away = np.eye(len(cells.gradient)) - select @ taken
+    count = cells.units
+    summed = count / (count - 1) * away.T @ cells.products @ away
     by_name: dict[str, list[int]] = {}
     for k, name in enumerate(cells.names):
         if cells.group[k]:

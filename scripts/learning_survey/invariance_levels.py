@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from learning_survey import cfa_builders, cfa_ml
 from learning_survey.cfa_ml import Fit
 from learning_survey.cfa_model import Model, fixed, free
-from learning_survey.cfa_robust import Clusters, Robust, by_cluster
+from learning_survey.cfa_robust import Clusters, Robust, by_cluster, by_row
 from learning_survey.fit_indices import ChiSquare
 
 Array = NDArray[np.float64]
@@ -69,16 +69,19 @@ def fitted(
     groups: Mapping[str, Clusters],
     level: str,
     freed: Collection[str] = (),
+    *,
     start: Fit | None = None,
+    rows: Mapping[str, Array] | None = None,
 ) -> Fitted:
     """Fit a level to the complete rows of each group; ``start`` is a fit of another level, to begin near its values.
 
+    ``rows`` (N, p) of each group are the units of errors and of the chi-square's correction in place of clusters.
     Raises SurveyError as ``cfa_ml.fit`` does.
     """
     samples = [g.sample for g in groups.values()]
     wanted = model(scales, list(groups), level, freed)
     fit = cfa_ml.fit(wanted, samples, carried(start, wanted) if start else None)
-    return Fitted(level, fit, by_cluster(fit, list(groups.values())))
+    return Fitted(level, fit, by_row(fit, list(rows.values())) if rows else by_cluster(fit, list(groups.values())))
 
 
 def carried(fit: Fit, wanted: Model) -> Array:
@@ -112,7 +115,8 @@ def difference(restricted: Fitted, general: Fitted) -> ChiSquare:
     The factor is (df0 c0 - df1 c1) / (df0 - df1); NaN where it is not above zero, as may happen in small samples.
     """
     df = restricted.fit.df - general.fit.df
-    factor = restricted.fit.df * restricted.robust.scaling - general.fit.df * general.robust.scaling
+    free = general.fit.df * general.robust.scaling if general.fit.df else 0.0
+    factor = restricted.fit.df * restricted.robust.scaling - free
     factor = factor / df if df > 0 else np.nan
     chi2 = max(restricted.fit.chi2 - general.fit.chi2, 0.0)
     return ChiSquare(chi2, df, factor if factor > 0 else np.nan)

@@ -88,7 +88,7 @@ def changes(drawn: Mapping[str, Array], df: Mapping[str, int], base: ChiSquare, 
     """
     over = {v: np.maximum(x - df[v], 0) for v, x in drawn.items()}
     cfi = {v: 1 - x / np.maximum(x, max(base.chi2 - base.df, 1e-300)) for v, x in over.items()}
-    rmsea = {v: np.sqrt(x / (n * df[v])) for v, x in over.items()}
+    rmsea = {v: np.sqrt(x / (n * df[v])) if df[v] else np.full(len(x), np.nan) for v, x in over.items()}
     return {b: Changes(cfi[a] - cfi[b], rmsea[b] - rmsea[a]) for a, b in pairwise(drawn)}
 
 

@@ -16,7 +16,7 @@ deviations of the answers.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,23 +132,38 @@ def rows(
 def search(
     prepared: Prepared, scalar: tuple[cfa_wls.Fit, cfa_wls.Fit], plan: InvariancePlan
 ) -> tuple[list[str], dict[str, ItemTest], tuple[cfa_wls.Fit, cfa_wls.Fit]]:
-    """As ``invariance.search``: free thresholds and loading of the worst item until none works differently."""
+    """As ``invariance.search``: free thresholds and loading of the worst item until none works differently.
+
+    Where the expected change of a significant item leads to a negative residual variance, so that it has no dMACS,
+    the item is freed to see.
+    """
     freed: list[str] = []
     tested: dict[str, ItemTest] = {}
     now = scalar
     while True:
         found = tests(prepared, now[1], freed)
-        tested |= {t.item: t for t in found}
         adjusted = holm(np.array([t.p for t in found]))
+        found = [
+            replace(t, dmacs=_freed_sizes(prepared, t.item, freed)) if p < plan.level and np.isnan(t.largest) else t
+            for t, p in zip(found, adjusted, strict=True)
+        ]
+        tested |= {t.item: t for t in found}
         worst = [
             t
             for t, p in zip(found, adjusted, strict=True)
-            if p < plan.level and np.nanmax(t.dmacs) >= plan.dmacs and may_be_freed(t.item, freed, prepared.scales)
+            if p < plan.level and t.largest >= plan.dmacs and may_be_freed(t.item, freed, prepared.scales)
         ]
         if not worst:
             return freed, tested, now
         freed.append(max(worst, key=lambda t: t.chi2 / t.df).item)
         now = prepared.fit("scalar", freed)
+
+
+def _freed_sizes(prepared: Prepared, item: str, freed: Collection[str]) -> Array:
+    """The dMACS (groups - 1,) of an item that is free beside those in ``freed``, from the estimates."""
+    own = cfa_wls.fit(prepared.model("scalar", [*freed, item]), list(prepared.samples.values()))
+    factor = next(f for f, items in prepared.scales.items() if item in items)
+    return sizes(own.model, own.x, factor, item, prepared)
 
 
 def tests(prepared: Prepared, fit: cfa_wls.Fit, skip: Collection[str] = ()) -> list[ItemTest]:
@@ -286,15 +301,13 @@ def _item_columns(
     adjusted = holm(np.array([t.p for t in tests.values()]))
     found = {}
     for (item, t), p in zip(tests.items(), adjusted, strict=True):
-        d = sizes(fit.model, fit.x, factors[item], item, prepared) if item in freed else t.dmacs
-        largest = float(np.nanmax(d)) if np.isfinite(d).any() else np.nan
-        status = "freed" if item in freed else "differs" if p < plan.level and largest >= plan.dmacs else "alike"
+        own = replace(t, dmacs=sizes(fit.model, fit.x, factors[item], item, prepared)) if item in freed else t
         found[item] = {
             "chi_square_ordinal": t.chi2,
             "df_ordinal": t.df,
             "p_holm_ordinal": p,
-            "dmacs_ordinal": largest,
-            "status_ordinal": status,
+            "dmacs_ordinal": own.largest,
+            "status_ordinal": "freed" if item in freed else own.status(p, plan),
         }
     return found
 

@@ -123,8 +123,8 @@ def invariance(s: Source) -> str | None:
     caption = (
         "Measurement invariance: fit with nothing equal between groups (configural), with equal loadings (metric),"
         " equal intercepts (scalar), equal residual variances (strict), and, where items work differently, with these"
-        " free (partial, against metric). Chance is the fall in CFI that one draw of schools in twenty exceeds where"
-        " invariance holds."
+        " free (partial, against metric with these free). Chance is the fall in CFI that one draw of "
+        f"{'schools' if s.study.columns.school else s.people} in twenty exceeds where invariance holds."
     )
     return pipe(header, "lrrrrrrl", rows, caption, "invariance") if rows else None
 
@@ -214,6 +214,8 @@ def mark_note(s: Source, grouping: str) -> str:
     outcome = _outcome(s, grouping)
     if outcome == "partial":
         return " † Items of this dimension work differently between these groups."
+    if outcome == "model does not fit":
+        return " † The dimensions do not fit these groups' answers: whether means are on one scale cannot be told."
     return " † Scalar invariance does not hold between these groups: their means are not measured on one scale."
 
 

@@ -43,7 +43,7 @@ def models(s: Source) -> str | None:
     caption = (
         f"Differences in points of the scale, all groups in one model, as {s.study.resampling.level:.0%} intervals."
         f" {pairs}. Least squares as if {s.people} were independent, {last}."
-        + next((note for term in compared if (note := mark_note(s, term))), "")
+        + "".join(dict.fromkeys(mark_note(s, term) for term in compared))
     )
     return pipe(header, "l" + "r" * (len(header) - 1), rows, caption, "models")
 

@@ -211,7 +211,7 @@ class Sample:
             "split_half_max": float(of.split_half_max(of.standardised(C))),
             **(self._omega(scale, level) if proper else {}),
             **self._ordinal(scale, level),
-            "note": None if proper else "correlations not positive definite: no lambda 6, no omega",
+            "note": "; ".join(_remarks(scale, C, proper)) or None,
         }
 
     def _omega(self, scale: Scale, level: float) -> Row:
@@ -243,6 +243,18 @@ class Sample:
         limits = ordinal.categorical_omega_interval(tau, loadings, own, moves, level)
         value = ordinal.categorical_omega(tau, loadings @ loadings.T)
         return row | Estimate(value, *limits).columns("omega_categorical")
+
+
+def _remarks(scale: Scale, C: Array, proper: bool) -> list[str]:
+    """What a reader of one scale's row must know, from its covariances (p, p).
+
+    Of all items some may well go against the rest: dimensions need not point the same way.
+    """
+    against = np.array(scale.items)[of.item_rest_r(C) < 0] if scale.id != ALL else []
+    remarks = (
+        [f"goes against the rest of the scale, is it to be reversed? {', '.join(against)}"] if len(against) else []
+    )
+    return remarks if proper else [*remarks, "correlations not positive definite: no lambda 6, no omega"]
 
 
 def _head(scale: Scale, answered: dict[str, int]) -> Row:

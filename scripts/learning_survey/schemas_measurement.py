@@ -57,7 +57,7 @@ RELIABILITY: dict[str, Table] = {
             "omega_h_oblimin": Column(
                 "alpha", "omega hierarchical of 'all' as psych::omega has it; empty where its rotation does not end"
             ),
-            "note": _text("why numbers are missing"),
+            "note": _text("why numbers are missing, and items that go against the rest of the scale"),
         },
     ),
     "reliability.groups": Table(
@@ -72,7 +72,7 @@ RELIABILITY: dict[str, Table] = {
             "n": _n("students of the group with any answer to the scale"),
             "n_schools": Column("count", "schools with students of the group"),
             **_RELIABILITY,
-            "note": _text("why numbers are missing"),
+            "note": _text("why numbers are missing, and items that go against the rest of the scale"),
         },
     ),
     "reliability.equality": Table(
@@ -543,7 +543,8 @@ MEASUREMENT: dict[str, Table] = {
             "aic": Column("statistic", "Akaike's information criterion"),
             "bic": Column("statistic", "Bayesian information criterion"),
             "delta_cfi": Column(
-                "fit", "CFI less that of the level before; of 'partial', less metric's (ordinal: configural's)"
+                "fit",
+                "CFI less that of the level before; of 'partial', metric's with items free (ordinal: configural's)",
             ),
             "delta_rmsea": Column("fit", "RMSEA likewise"),
             "delta_srmr": Column("fit", "SRMR likewise"),
@@ -554,7 +555,9 @@ MEASUREMENT: dict[str, Table] = {
             "difference_p": Column("p", "its p"),
             "converged": Column("flag", "whether estimation converged"),
             "admissible": Column("flag", "whether no variance is negative"),
-            "verdict": _text("holds, in doubt or fails, by the study's cut-offs; of 'configural', by its fit"),
+            "verdict": _text(
+                "holds, in doubt or fails, by the study's cut-offs; of 'configural', by its fit, if tested"
+            ),
         },
     ),
     "invariance.items": Table(
@@ -571,7 +574,7 @@ MEASUREMENT: dict[str, Table] = {
             "p_holm": Column("p", "p after Holm's correction over the items"),
             "dmacs": Column("effect", "largest dMACS of a group against the first one"),
             "largest_in": Column("id", "group of the largest dMACS"),
-            "differs": Column("flag", "significant, and dMACS at least the study's cut-off"),
+            "differs": Column("flag", "significant, and dMACS at least the study's cut-off; false where one is empty"),
             "freed": Column("flag", "whether the item is free in the level 'partial'"),
             "chi_square_ordinal": Column(
                 "statistic", "test of loading, intercept and thresholds with answers as ordinal, by school"
@@ -579,7 +582,7 @@ MEASUREMENT: dict[str, Table] = {
             "df_ordinal": Column("count", "its degrees of freedom"),
             "p_holm_ordinal": Column("p", "its p after Holm's correction over the items"),
             "dmacs_ordinal": Column("effect", "largest dMACS with answers as ordinal"),
-            "status_ordinal": _text("alike, differs, freed, or empty: not tested with answers as ordinal"),
+            "status_ordinal": _text("alike, differs, freed, or empty: no test, or none of the sizes that decide"),
         },
     ),
     "invariance.latent_means": Table(
@@ -603,7 +606,9 @@ MEASUREMENT: dict[str, Table] = {
             "label": _text("grouping as printed"),
             "n_groups": Column("count", "groups compared"),
             "n": _n("students with every item answered, in these groups"),
-            "configural": _text("holds or fails: whether the dimensions fit at all"),
+            "configural": _text(
+                "holds, fails, or not tested (no degrees of freedom): whether the dimensions fit at all"
+            ),
             "metric": _text("equal loadings: holds, in doubt or fails"),
             "scalar": _text("equal loadings and intercepts: holds, in doubt or fails"),
             "strict": _text("equal residual variances too: holds, in doubt or fails"),

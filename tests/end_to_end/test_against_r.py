@@ -55,6 +55,7 @@ class Answers:
     def __init__(self, name, folder):
         script = ROOT / "tests/golden/real.R"
         subprocess.run(["Rscript", script, folder, name], check=True, capture_output=True)
+        self.folder, self.name = folder, name
         self.known = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         self.scales = self.known["scales"]
         self.items = [i for own in self.scales.values() for i in own]
@@ -127,6 +128,25 @@ def test_full_information(answers):
     whole = fit_indices.robust(*(cfa_fiml_indices.complete(f, free, normal=False) for f in (fit, base)), fit.n)
     near(own | {"cfi.robust": whole.cfi, "rmsea.robust": whole.rmsea}, known["fit"])
     estimated(fit, robust.vcov, known)
+
+
+def test_errors_are_lavaans_at_the_same_estimates(answers):
+    """What is left of the differences above is lavaan's distance from the maximum, where its gradient is not zero."""
+    fit, data = cfa_ml.fit(build.correlated(answers.scales), [Sample.of(answers.whole)]), [Data.of(answers.x)]
+    found = {"ML": (fit, cfa_robust.by_row(fit, [answers.whole]))}
+    if "FIML" in answers.known:
+        fit = cfa_fiml.fit(build.correlated(answers.scales, means=True), data)
+        found["FIML"] = (fit, cfa_fiml.robust(fit, data, [Free.of(data[0])]))
+    values = {how: dict(zip(f.model.parameters, map(float, f.x), strict=True)) for how, (f, _) in found.items()}
+    file = answers.folder / f"{answers.name}_ours.json"
+    file.write_text(json.dumps({"scales": answers.scales} | values), encoding="utf-8")
+    script = ROOT / "tests/golden/at_estimates.R"
+    subprocess.run(["Rscript", script, answers.folder, answers.name], check=True, capture_output=True)
+    there = json.loads((answers.folder / f"{answers.name}_there.json").read_text(encoding="utf-8"))
+    for how, (fit, robust) in found.items():
+        known = [there[how]["se"][name] for name in fit.model.parameters]
+        np.testing.assert_allclose(np.sqrt(np.diag(robust.vcov)), known, rtol=1e-6)
+        assert there[how]["gradient"] < 1e-7 and there[how]["gradient"] < there[how]["stopped"] / 10
 
 
 def test_weighted_least_squares(answers):

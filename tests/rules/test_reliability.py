@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from conftest import ROOT
 from processed import arguments, process, run_step, write_processed, written
 from surveys import make_survey
@@ -193,3 +194,17 @@ def test_without_its_input_it_says_which_step_makes_it(tmp_path):
     assert "moments.npz" in error
     assert "'score'" in error
     assert written("reliability", survey) == {}
+
+
+def test_an_item_that_was_to_be_reversed_is_named_beside_its_alpha(tmp_path):
+    survey = make_survey(tmp_path, dimensions=2, schools=6)
+    path = survey.root / "config/instruments/small.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for item in content["items"]:
+        item["reversed"] = item["reversed"] and item["id"] != "d1_4"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    survey.run("ingest", "clean", "score")
+    assert run_step("reliability", survey) == (0, "")
+    rows = read(survey.tables, "reliability.alpha").set_index("scale")
+    assert rows.note["d1"] == "goes against the rest of the scale, is it to be reversed? d1_4"
+    assert rows.note[["d2", "all"]].isna().all() and rows.alpha["d1"] < 0.4

@@ -75,6 +75,21 @@ def test_errors_by_school_are_in_the_loadings_and_units_are_schools(found, surve
         assert error != pytest.approx(row.se_wlsmv, rel=1e-3)
 
 
+@pytest.mark.parametrize("schools", [0, 12])
+def test_a_scale_of_three_items_has_loadings_and_no_fit(tmp_path, schools):
+    """As many moments as parameters: nothing is tested, by whichever estimator."""
+    plan = {"factors": {"dimension_factors": None}}
+    made = make_survey(
+        tmp_path, schools=schools, per_school=60 if schools else 500, dimensions=1, items_per=3, study=plan
+    )
+    process(made)
+    both = confirmatory.tables(made.load(), made.processed)
+    fit = both["fit"].query("model == 'correlated'")
+    assert {"ml", "mlr", "wlsmv"} <= set(fit.estimator) and (fit.df == 0).all() and (fit.status == "proper").all()
+    assert fit.filter(regex="^(cfi|tli|rmsea|p$|p_)").isna().all(axis=None)
+    assert both["loadings"][["loading", "loading_wlsmv", "se_wlsmv"]].notna().all(axis=None)
+
+
 def test_the_same_answers_to_two_items_leave_notes_and_no_numbers(survey):
     study = survey.load()
     whole = confirmatory_models.Sample.read(study, survey.processed).whole.copy()

@@ -8,9 +8,10 @@ from processed import write_processed
 from surveys import make_survey
 
 from learning_survey import fit_indices, invariance, invariance_items, invariance_null, invariance_ordinal, tables
-from learning_survey.cfa_robust import Clusters
+from learning_survey.cfa_robust import Clusters, by_row
 from learning_survey.errors import SurveyError
 from learning_survey.invariance_levels import LEVELS, fitted
+from learning_survey.plans import InvariancePlan
 
 SCALES = {f: [f"{f}{k}" for k in range(1, 5)] for f in "abc"}
 ITEMS = [i for own in SCALES.values() for i in own]
@@ -49,9 +50,9 @@ def clusters(x, labels, group):
     return {g: Clusters.of(x[group == g], labels[group == g]) for g in np.unique(group)}
 
 
-def survey_of(folder, x, labels, group, grouping="group", **study):
+def survey_of(folder, x, labels, group, *, grouping="group", schools=2, **study):
     """A survey of three scales, its scores written as they are."""
-    made = make_survey(folder, schools=2, per_school=4, dimensions=3, study={**STUDY, **study})
+    made = make_survey(folder, schools=schools, per_school=8, dimensions=3, study={**STUDY, **study})
     loaded = made.load()
     # Five points at the quintiles of a normal of the items' spread.
     coded = 1.0 + np.digitize(x, [-1.2, -0.4, 0.4, 1.2])
@@ -160,6 +161,34 @@ def test_a_planted_difference_is_named_in_the_verdict(tmp_path):
     assert latent.observed.iloc[1] > latent.latent.iloc[1] + 0.1
 
 
+def test_partial_is_compared_with_the_level_that_it_is_nested_in(tmp_path):
+    """A freed item has its own loading in each group; against 'metric', which ties it, chi-square would fall."""
+    x, labels, group = answers(5, intercept={"b2": 0.8}, loading={"b2": 0.4}, groups=("KS2", "KS3"))
+    made, study = survey_of(tmp_path, x, labels, group)
+    rows = invariance.tables(study, made.processed)["fit"].query("items_as == 'continuous'").set_index("level")
+    assert rows.chi_square["partial"] < rows.chi_square["metric"]  # so there is no test of the one in the other
+    assert rows.difference_df["partial"] == 8  # 11 intercepts that are equal, less three means
+    assert rows.difference_chi_square["partial"] > 1 and 1e-4 < rows.difference_p["partial"] < 1
+
+
+def test_without_schools_respondents_are_the_units(tmp_path):
+    """As lavaan's MLR, whatever random groups stand in for schools elsewhere."""
+    x, _, group = answers(5, schools=12, intercept={"b2": 0.8}, groups=("KS2", "KS3"))
+    found = []
+    for number, cut in enumerate((7, 40)):
+        random = (np.arange(len(x)) % cut).astype(str)
+        made, study = survey_of(tmp_path / str(number), x, random, group, schools=0)
+        found.append(invariance.tables(study, made.processed))
+    first, second = (f["fit"].query("items_as == 'continuous'").set_index("level") for f in found)
+    assert list(first.chi_square_scaled) == pytest.approx(list(second.chi_square_scaled), rel=1e-9)
+    assert list(found[0]["items"].chi_square) == pytest.approx(list(found[1]["items"].chi_square), rel=1e-9)
+    coded = 1.0 + np.digitize(x, [-1.2, -0.4, 0.4, 1.2])
+    scales = {d: study.instrument.items_of(d) for d in study.instrument.dimension_ids}
+    rows = {g: coded[group == g] for g in ("KS2", "KS3")}
+    fit = fitted(scales, clusters(coded, np.arange(len(x)).astype(str), group), "metric").fit
+    assert first.chi_square_scaled["metric"] == pytest.approx(by_row(fit, list(rows.values())).chi2, rel=1e-6)
+
+
 def test_differences_in_most_items_fail(tmp_path):
     more = dict.fromkeys(("a1", "b2", "c3"), 0.9) | dict.fromkeys(("a2", "b3", "c1"), -0.9)
     made, study = survey_of(tmp_path, *answers(5, intercept=more, groups=("KS2", "KS3")))
@@ -213,3 +242,20 @@ def test_ordinal_items_that_cannot_be_modelled_leave_the_verdict_as_it_is(tmp_pa
     assert row["verdict"] == "not estimated: two items are perfectly associated" and not row["converged"]
     for name, frame in found.items():
         tables.write(frame, f"invariance.{name}", tmp_path, study)
+
+
+def test_three_items_of_one_scale_leave_nothing_to_test_before_equal_loadings():
+    """With as many moments as parameters 'configural' neither holds nor fails; 'metric' is judged by its own fit."""
+    x, labels, group = answers(5, loading={"a2": -0.5}, groups=("KS2", "KS3"))
+    scales, groups = {"a": ITEMS[:3]}, clusters(x[:, :3], labels, group)
+    grouping = invariance.Grouping("group", "Key stage", dict.fromkeys(groups, ""), groups, {}, {}, {})
+    fits = {level: fitted(scales, groups, level) for level in LEVELS}
+    base = grouping.baseline
+    drawn = invariance_null.chi_squares(fits["scalar"], scales, groups, 200, 1)
+    null = invariance_null.changes(drawn, {v: f.fit.df for v, f in fits.items()}, base, grouping.n / 2)
+    configural, metric, *_ = invariance.level_rows(grouping, fits, null, InvariancePlan())
+    assert configural["df"] == 0 and configural["verdict"] == "not tested" and np.isnan(configural["cfi"])
+    assert metric["delta_cfi"] == pytest.approx(metric["cfi"] - 1) and metric["p_null"] < 0.05
+    assert np.isnan(metric["delta_rmsea"])
+    assert metric["verdict"] == ("fails" if metric["cfi"] < 0.99 and metric["srmr"] > 0.03 else "in doubt")
+    assert metric["difference_chi_square"] == pytest.approx(metric["chi_square_scaled"])

@@ -1,14 +1,18 @@
 """Ordinal items that work differently are found, named and sized; schools in several groups are one unit."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import polars as pl
 import pytest
+from conftest import ROOT
 from golden_values import golden
-from ordinal_samples import by_gender
+from ordinal_samples import by_gender, complete, items_of, sample_of
 
 from learning_survey import cfa_builders, cfa_catml, cfa_wls, invariance_ordinal
 from learning_survey.cfa_ordinal import LEVELS, invariant
+from learning_survey.invariance_items import ItemTest
 from learning_survey.invariance_ordinal import Prepared, joined, search, sizes
 from learning_survey.plans import InvariancePlan
 
@@ -76,6 +80,42 @@ def test_differences_between_levels_are_lavaans():
     assert np.isnan(cfa_wls.difference(before, before).chi2)
 
 
+def test_items_of_two_points_have_their_thresholds_where_others_have_intercepts():
+    """Lavaan, five items of two points beside five of six: equal thresholds of the former with their factor's mean."""
+    known, before = golden("binary_invariance"), None
+    x, codes, items = items_of("bfi", {f: [f"{f}{k}" for k in range(1, 6)] for f in "AC"})
+    x[:, :5] = np.where(np.isnan(x[:, :5]), np.nan, x[:, :5] > 4)
+    codes[:5] = [(0, 1)] * 5
+    gender = pl.read_csv(ROOT / "tests/data/bfi.csv")["gender"].to_numpy()
+    samples = [sample_of(complete(x[gender == g]), codes, items) for g in ("male", "female")]
+    one = cfa_builders.correlated({"A": items[:5], "C": items[5:]}, std=True)
+    for k, level in enumerate(LEVELS):
+        fit = cfa_wls.fit(invariant(one, samples[0].points(items), ["m", "f"], level), samples)
+        own = known["levels"][level]
+        assert (fit.df, fit.chi2, fit.scaled) == pytest.approx((own["df"], own["chisq"], own["chisq.scaled"]), rel=1e-5)
+        assert fit.indices().cfi == pytest.approx(own["cfi.scaled"], rel=1e-5)
+        if before:
+            found = cfa_wls.difference(fit, before)
+            assert found.df == known["changes"]["df"][k - 1]
+            assert found.chi2 == pytest.approx(known["changes"]["chi_square"][k - 1], rel=1e-4)
+        before = fit
+    for row in known["means"]:
+        at = fit.model.parameters.index(f"{row['lhs']}~1 (f)")
+        assert (fit.x[at], np.sqrt(fit.vcov[at, at])) == pytest.approx((row["est"], row["se"]), rel=1e-4)
+
+
+def test_groups_that_differ_in_the_factor_alone_hold_every_level_of_items_of_two_points():
+    choices, _ = drawn(11, mean=0.8, icc=0)
+    for x in choices.values():
+        x[:] = x > 1
+    one = Prepared.of(SCALES, choices, {})
+    fits = [one.fit(level)[0] for level in LEVELS]
+    assert [b.df - a.df for a, b in pairwise(fits)] == [0, 6, 6]
+    assert fits[1].chi2 == pytest.approx(fits[0].chi2)
+    assert all(cfa_wls.difference(b, a).p > 0.01 for a, b in pairwise(fits[1:]))
+    assert not search(one, one.fit("scalar"), InvariancePlan())[0]
+
+
 def test_schools_in_both_groups_are_one_unit():
     """40 samples of 40 schools with strong effects on the factors: the groups' difference has little of them in it.
 
@@ -134,6 +174,27 @@ def test_a_planted_item_is_found_named_and_freed():
     assert tested["a2"].dmacs[0] == pytest.approx(0.43, abs=0.1)
     k = partial[0].model.parameters.index("a~1 (two)")
     assert partial[0].x[k] == pytest.approx(0.3, abs=0.12)
+
+
+def test_a_significant_item_whose_expected_change_has_no_size_is_freed_to_see(monkeypatch):
+    """As where the change leads to a negative residual variance: "alike" would be wrong, and so would nothing."""
+    one, known = prepared(5, moved={"a2": 0.5}), invariance_ordinal.tests
+
+    def without_size(*given):
+        return [replace(t, dmacs=np.array([np.nan])) if t.item == "a2" else t for t in known(*given)]
+
+    scalar = one.fit("scalar")
+    monkeypatch.setattr(invariance_ordinal, "tests", without_size)
+    freed, tested, _ = search(one, scalar, InvariancePlan())
+    assert freed == ["a2"] and tested["a2"].largest == pytest.approx(0.43, abs=0.07)
+
+
+@pytest.mark.parametrize(
+    ("p", "size", "status"),
+    [(0.2, np.nan, "alike"), (0.001, 0.1, "alike"), (0.001, 0.3, "differs"), (0.001, np.nan, ""), (np.nan, 0.3, "")],
+)
+def test_an_item_without_test_or_size_is_not_called_alike(p, size, status):
+    assert ItemTest("a1", 1.0, 2, p, np.array([size])).status(p, InvariancePlan()) == status
 
 
 @pytest.mark.parametrize("planted", [{"moved": {"b3": [0.5, 0.0, 0.0, -0.5]}}, {"loading": {"b3": 0.25}}])

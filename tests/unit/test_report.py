@@ -366,7 +366,10 @@ def test_a_comparison_of_means_says_what_invariance_allows(tmp_path, outcome):
         }
     marked = outcome in ("fails", "model does not fit")
     for name in ("key_stages", "gender", "key_stage_effects", "gender_effects", "models"):
-        assert TABLES[name](source).count("†") == (len(source.dimensions) + 1 if marked else 0)
+        table = TABLES[name](source)
+        assert table.count("†") == (len(source.dimensions) + 1 if marked else 0)
+        assert ("Scalar invariance does not hold" in table) == (outcome == "fails")
+        assert ("cannot be told" in table) == (outcome == "model does not fit")
 
 
 def test_a_dimension_whose_items_work_differently_is_marked(tmp_path):
