@@ -245,7 +245,8 @@ def _positive(matched: Matched, _: Published, source: Source) -> Outcome:
     _known(rows, rule.column)
     x, low, high = _estimate(rows.iloc[0], rule.column)
     agrees = x > 0 and low > 0
-    reason = f"The difference is {_show(x)}, 95% interval {_show(low)} to {_show(high)}."
+    level = f"{source.study.resampling.level:.0%}"
+    reason = f"The difference is {_show(x)}, {level} interval {_show(low)} to {_show(high)}."
     return Outcome(agrees, published if agrees else f"not {published}", reason)
 
 

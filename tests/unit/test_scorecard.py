@@ -133,6 +133,12 @@ def test_an_interval_that_includes_zero_is_not_a_difference():
     assert judge("challenge.below_expectation", frames)["verdict"] == "not recovered"
 
 
+def test_the_reason_names_the_level_of_the_study():
+    resampling = STUDY.resampling.model_copy(update={"level": 0.9})
+    row = judge("challenge.below_expectation", FRAMES, real(STUDY, resampling=resampling))
+    assert "90% interval" in row["reason"]
+
+
 def test_an_insignificant_step_upwards_does_not_refute_a_decline():
     where = {**DIMENSION, "group_a": "KS4", "group_b": "KS5"}
     frames = altered("key_stages.pairs", where, difference=-0.02, p_holm=0.4)
