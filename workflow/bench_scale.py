@@ -2,11 +2,13 @@
 
 A study of 87 CSV files, one for each school, is generated in a temporary folder: the instrument of Phase One with its
 labels in several spellings, and the dirt that exports have. ``ingest.py`` and ``clean.py`` run as commands. To read
-the files is to give every cell of every column to Polars as text, in the quicker of two ways. All have CORES cores.
+the files is to give every cell of every column as text to Polars, which is told how they are written, in the quicker of
+two ways; and to DuckDB, where it is installed, which finds that out as ``ingest`` does. All have CORES cores.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import statistics
 import subprocess
@@ -25,6 +27,11 @@ READ = {
     "read_csv": "pl.read_csv(path, infer_schema=False)",
     "scan_csv": "pl.scan_csv(path, infer_schema=False).collect(engine='streaming')",
 }
+DUCKDB = (
+    f"import duckdb\nconnection = duckdb.connect(config={{'threads': {CORES}}})\n"
+    "connection.execute('set enable_progress_bar = false')\n"
+    "connection.execute(\"create temp table t as from read_csv('exports/*.csv', all_varchar = true)\")"
+)
 
 
 class Run(NamedTuple):
@@ -56,8 +63,11 @@ def reading(way: str) -> list[str]:
 
 
 def measure(rows: int, rounds: int) -> dict[str, list[Run]]:
-    """What each round took, by command; ``read`` is the quicker way of reading in that round."""
-    found: dict[str, list[Run]] = {"read": [], "ingest": [], "clean": []}
+    """What each round took, by command; ``read`` is Polars' quicker way of reading in that round."""
+    found: dict[str, list[Run]] = {"read": []}
+    if importlib.util.find_spec("duckdb"):
+        found["read, DuckDB"] = []
+    found |= {"ingest": [], "clean": []}
     scripts = ROOT / "scripts"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -66,6 +76,8 @@ def measure(rows: int, rounds: int) -> dict[str, list[Run]]:
         for number in range(rounds):
             print(f"{rows:,} rows, round {number + 1} of {rounds} …", flush=True)
             found["read"].append(min(run(reading(way), folder) for way in READ))
+            if "read, DuckDB" in found:
+                found["read, DuckDB"].append(run(["-c", DUCKDB], folder))
             found["ingest"].append(
                 run([scripts / "ingest.py", *study, "--out", ingested, "--tables", "tables/ingest"], folder)
             )
@@ -86,8 +98,14 @@ def section(found: dict[int, dict[str, list[Run]]]) -> list[str]:
         "time and by processor time, which other work on the machine disturbs less. Peak memory is the largest",
         "resident set of the process in any round.",
         "",
-        "| rows | rounds | what | wall, s | over reading | processor, s | over reading | peak memory, MiB |",
-        "|---:|---:|---|---:|---:|---:|---:|---:|",
+        (
+            "DuckDB reads all files in one call and finds out how they are written, as ingest does; Polars is told."
+            if any("read, DuckDB" in commands for commands in found.values())
+            else "DuckDB is not installed here, so that reading with it was skipped."
+        ),
+        "",
+        "| rows | rounds | what | wall, s | / Polars | / DuckDB | processor, s | / Polars | / DuckDB | peak, MiB |",
+        "|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     over = []
     for rows, commands in found.items():
@@ -95,7 +113,8 @@ def section(found: dict[int, dict[str, list[Run]]]) -> list[str]:
         both = [Run(a.wall + b.wall, a.processor + b.processor, max(a.peak, b.peak)) for a, b in pairs]
         for what, runs in {**commands, "ingest and clean": both}.items():
             peak = max(run.peak for run in runs)
-            wall, processor = (_times(runs, commands["read"], kind) for kind in ("wall", "processor"))
+            reads = [commands["read"], commands.get("read, DuckDB")]
+            wall, processor = (_times(runs, reads, kind) for kind in ("wall", "processor"))
             lines.append(f"| {rows:,} | {len(runs)} | {what} | {wall} | {processor} | {peak:.0f} |")
             if what in ("ingest", "clean") and peak > LIMIT:
                 over.append(f"{what} of {rows:,} rows")
@@ -103,11 +122,14 @@ def section(found: dict[int, dict[str, list[Run]]]) -> list[str]:
     return lines
 
 
-def _times(runs: list[Run], read: list[Run], kind: str) -> str:
-    """The median time and the median ratio to reading, as two cells."""
+def _times(runs: list[Run], reads: list[list[Run] | None], kind: str) -> str:
+    """The median time and the median ratio to each way of reading, as cells; a dash for a way that is not here."""
     times = [getattr(run, kind) for run in runs]
-    ratios = [time / getattr(base, kind) for time, base in zip(times, read, strict=True)]
-    return f"{statistics.median(times):.1f} | {statistics.median(ratios):.2f}"
+    cells = [f"{statistics.median(times):.1f}"]
+    for read in reads:
+        ratios = [time / getattr(base, kind) for time, base in zip(times, read or [], strict=read is not None)]
+        cells.append(f"{statistics.median(ratios):.2f}" if ratios else "–")
+    return " | ".join(cells)
 
 
 def main() -> list[str]:
