@@ -23,7 +23,7 @@ from learning_survey import (
 from learning_survey.cfa_modification import modification
 from learning_survey.cfa_standardised import Standardised, ave, htmt, omega, r_squared
 from learning_survey.confirmatory_models import Fitted, Sample, labels, models
-from learning_survey.confirmatory_status import state, without
+from learning_survey.confirmatory_status import few, state, without
 from learning_survey.fit_indices import ChiSquare
 from learning_survey.schemas import TABLES
 from learning_survey.uncertainty import t_quantile
@@ -100,7 +100,7 @@ def _fit_row(found: Fitted, way: str, base: dict[str, Bases], names: dict[str, s
     plain = fit_indices.plain(ChiSquare(fit.chi2, fit.df), against.own, fit.n)
     head |= {
         "units": units,
-        "few_units": units <= len(fit.x),
+        "few_units": few(units, fit),
         "chi_square": fit.chi2,
         "p": ChiSquare(fit.chi2, fit.df).p,
         "srmr": fit_indices.srmr(fit),

@@ -131,7 +131,7 @@ class Fitted:
             return row
         row |= {
             "units": self.samples.units[way],
-            "few_units": self.samples.units[way] <= len(fit.x),
+            "few_units": confirmatory_status.few(self.samples.units[way], fit),
             "chi_square": fit.chi2,
             "scaling": fit.scaling,
             "chi_square_scaled": fit.scaled,

@@ -33,6 +33,15 @@ def without(problem: str) -> Row:
     return {**no, "status": NOT_ESTIMATED, "note": problem}
 
 
+def few(units: float, fit: cfa_ml.Fit | cfa_wls.Fit) -> bool:
+    """Whether independent units are no more than parameters or degrees of freedom.
+
+    With fewer than parameters the covariance of the estimates is singular; with fewer than degrees of freedom the
+    scaled chi-square rejects a true model too often (docs/methods/confirmatory.md).
+    """
+    return units <= max(len(fit.x), fit.df)
+
+
 def state(
     fit: cfa_ml.Fit | cfa_wls.Fit, held: Sequence[Cell], standard: Standardised, names: Mapping[str, str], improper: str
 ) -> Row:

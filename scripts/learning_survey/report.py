@@ -88,7 +88,7 @@ def assemble(study: Loaded, results: Path, sources: Path, folder: Path, renderer
     meta = about(study, scorecard, set(tables), in_schools=source.tables.in_schools) | {"compare": comparable(source)}
     values = _values(results) | scorecard_values(scorecard, study.synthetic) | colophon_values(study, renderer)
     meta |= {
-        "facts": facts(source.tables) | {"scores-improper": improper(source)},
+        "facts": facts(source.tables) | {"scores-improper": improper(source), "few-units": few_units(source)},
         "verdicts": verdicts(source),
         "known": known(folder, values),
     }
@@ -147,6 +147,11 @@ def comparable(source: Source) -> dict[str, dict[str, bool]]:
         | {"unexamined": grouping not in found}
         for grouping in ("group", "gender")
     }
+
+
+def few_units(source: Source) -> bool:
+    """``facts.few-units``: whether schools are too few for the chi-squares of factor models that allow for them."""
+    return any(r["few_units"] for r in source.rows("confirmatory.fit"))
 
 
 def improper(source: Source) -> bool:

@@ -437,7 +437,8 @@ MEASUREMENT: dict[str, Table] = {
             ),
             "status": _text("proper, barely identified, improper, not identified, not converged or not estimated"),
             "few_units": Column(
-                "flag", "no more units than parameters: errors hold one by one, the estimates' covariance is singular"
+                "flag",
+                "no more units than parameters (errors hold one by one) or degrees of freedom (chi-squares run high)",
             ),
             "note": _text("what is wrong, in a sentence"),
         },

@@ -1,5 +1,7 @@
 """What is said of fits that are hardly ones: factors that are not there, parameters that answers hardly tell apart."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from processed import process
@@ -9,7 +11,7 @@ from learning_survey import cfa_builders as build
 from learning_survey import cfa_ml, confirmatory
 from learning_survey.cfa_ml import Sample
 from learning_survey.cfa_standardised import standardised
-from learning_survey.confirmatory_status import state, thin_factors, without
+from learning_survey.confirmatory_status import few, state, thin_factors, without
 
 
 def stated(model, cov, n=1000.0, held=()):
@@ -117,3 +119,10 @@ def test_fewer_schools_than_parameters_are_said(fit):
     }
     few = fit[fit.few_units.astype(bool)]
     assert (few.units == 20).all() and (few.parameters > 20).all()
+
+
+@pytest.mark.parametrize(
+    ("units", "parameters", "df", "said"), [(27, 27, 10, True), (40, 27, 51, True), (60, 27, 51, False)]
+)
+def test_schools_are_few_beside_parameters_and_beside_degrees_of_freedom(units, parameters, df, said):
+    assert few(units, SimpleNamespace(x=np.zeros(parameters), df=df)) == said
