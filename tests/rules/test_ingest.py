@@ -44,7 +44,7 @@ def test_real_data_come_through(tmp_path):
             lambda s: s.exports[1].write_text(s.exports[1].read_text().replace("d1_2", "q", 1)),
             "has 7 of the instrument's 8",
         ),
-        (lambda s: s.change(colums={"a": 1}), "small.yaml: colums: unknown key"),
+        (lambda s: s.change(colums={"a": 1}), "colums: unknown key"),
         (lambda s: s.study_file.unlink(), "small.yaml: no such file"),
     ],
     ids=["missing", "empty", "web page", "label", "duplicate", "items", "key", "study"],
