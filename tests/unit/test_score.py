@@ -51,14 +51,14 @@ def test_the_least_number_of_answers_is_the_instruments(tmp_path, least, scores)
 
 
 def test_a_scale_that_does_not_start_at_one_turns_about_its_middle(tmp_path):
-    response = {"codes": [-2, 0, 3], "labels": {-2: ["Answer 1"], 0: ["Answer 2"], 3: ["Answer 3"]}}
-    bands = [{"id": "a", "label": "A", "from": -2}, {"id": "b", "label": "B", "from": 1, "high": True}]
+    response = {"codes": [-1, 1, 3], "labels": {-1: ["Answer 1"], 1: ["Answer 2"], 3: ["Answer 3"]}}
+    bands = [{"id": "a", "label": "A", "from": -1}, {"id": "b", "label": "B", "from": 1, "high": True}]
     survey = make_survey(tmp_path, dimensions=2, schools=0, points=3)
     path = survey.root / "config" / "instruments" / "small.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "response": response, "bands": bands}))
     instrument = survey.load().instrument
-    out = scored(frame_of([[-2, 0, 3, -2, 0, 0, 0, 0]], instrument.item_ids), instrument)
-    assert out["d1_4"].to_list() == [3.0] and out["d1"].to_list() == [1.0] and out["d2"].to_list() == [0.25]
+    out = scored(frame_of([[-1, 1, 3, -1, 1, 1, 3, 3]], instrument.item_ids), instrument)
+    assert out["d1_4"].to_list() == [3.0] and out["d1"].to_list() == [1.5] and out["d2"].to_list() == [1.0]
 
 
 def test_the_files_hold_what_the_contract_says(survey):
