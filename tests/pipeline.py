@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 from conftest import ROOT
-from surveys import Survey
+from surveys import Project, Survey
 
 
-def step(survey: Survey, script: str, **arguments: Any) -> None:
+def step(survey: Project, script: str, **arguments: Any) -> None:
     """Call the ``main`` of ``scripts/<script>.py`` in the survey's folder."""
     spec = importlib.util.spec_from_file_location(f"step_{script}", ROOT / "scripts" / f"{script}.py")
     module = importlib.util.module_from_spec(spec)

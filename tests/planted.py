@@ -21,8 +21,9 @@ import numpy as np
 import yaml
 from conftest import ROOT
 from pipeline import step
+from surveys import Project
 
-from learning_survey.config import Loaded, load_study
+from learning_survey.config import load_study
 
 Content = dict[str, Any]
 ERRORS = "errors_as_opportunities"
@@ -98,26 +99,8 @@ PATTERN = {
 
 
 @dataclass(frozen=True)
-class Planted:
-    """A study in a project folder of its own; what ``pipeline`` needs to run its stages."""
-
-    root: Path
-    name: str
-
-    @property
-    def processed(self) -> Path:
-        return self.root / "data" / "processed" / self.name
-
-    @property
-    def results(self) -> Path:
-        return self.root / "results" / self.name
-
-    @property
-    def tables(self) -> Path:
-        return self.results / "tables"
-
-    def load(self) -> Loaded:
-        return load_study(self.name, self.root)
+class Planted(Project):
+    """A study in a project folder of its own."""
 
     def run(self, *stages: str) -> None:
         """The first stages, as scripts."""

@@ -47,13 +47,11 @@ RATINGS = ("Outstanding", "Good", "Requires improvement")
 
 
 @dataclass(frozen=True)
-class Survey:
-    """A generated project: ``truth`` has one row per student in file order, with codes as recorded."""
+class Project:
+    """A study in a folder of its own: where its files are."""
 
     root: Path
     name: str
-    truth: pl.DataFrame
-    exports: tuple[Path, ...]
 
     @property
     def processed(self) -> Path:
@@ -73,6 +71,14 @@ class Survey:
 
     def load(self) -> Loaded:
         return load_study(self.name, self.root)
+
+
+@dataclass(frozen=True)
+class Survey(Project):
+    """A generated project: ``truth`` has one row per student in file order, with codes as recorded."""
+
+    truth: pl.DataFrame
+    exports: tuple[Path, ...]
 
     def keyed(self, ids: Sequence[str | None], kind: str = "school") -> list[str | None]:
         """The keyed pseudonyms of raw ids of schools, or of ``kind="respondent"``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import inspect
 import os
 import sys
@@ -24,8 +23,6 @@ def run(main: Callable[..., None], argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=inspect.getdoc(sys.modules[main.__module__]), formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    # A step holds little that refers to itself: to look for that 700 allocations apart takes a tenth of a short step.
-    gc.set_threshold(50_000, 20, 20)
     hints = typing.get_type_hints(main)
     for name, parameter in inspect.signature(main).parameters.items():
         kind, many = _kind(hints[name])

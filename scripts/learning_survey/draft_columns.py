@@ -17,7 +17,7 @@ from learning_survey.exports import Detected, Sheet, read_sheet
 from learning_survey.identifiers import identifier_kind, kind_of_text
 from learning_survey.labels import normalised, trimmed, whole_number
 from learning_survey.lexicon import BLANK, OPT_OUT, scale_of, wordings
-from learning_survey.mapping import names_of, quoted, short
+from learning_survey.mapping import quoted, short
 
 ROWS = 20_000  # rows of each export that a draft is made from
 MOST = 11  # points of the longest scale that is taken for one
@@ -83,7 +83,7 @@ def read(files: Sequence[Path], stated: dict[str, str]) -> tuple[list[Column], p
         rows = sheet.rows.head(ROWS).collect()
         sheet.close()
         written.append(sheet.detected)
-        headers = names_of(sheet)
+        headers = sheet.names
         if len(headers) == 1:
             raise SurveyError(
                 f"has only one column, '{short(headers[0])}'",

@@ -65,6 +65,11 @@ class Sheet:
         if not self.coded:
             object.__setattr__(self, "coded", [{}] * len(self.header))
 
+    @property
+    def names(self) -> list[str]:
+        """The headers, trimmed; a column without one is called by its place, '(no header, column 1)'."""
+        return [trimmed(header) or f"(no header, column {k + 1})" for k, header in enumerate(self.header)]
+
     @cached_property
     def rows(self) -> pl.LazyFrame:
         return _filled(self.cells({}), len(self.header))

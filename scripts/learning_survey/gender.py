@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from learning_survey.cells import Cells
     from learning_survey.config import Loaded
 
+COUNTED_WITH = "counted with"
+
 
 def groups_of(cells: Cells, study: Loaded) -> Groups:
     """The study's categories in the order of its file; raises SurveyError for a study that has none.
@@ -46,4 +48,4 @@ def merged(present: Container[str], study: Loaded) -> dict[str, str]:
 def counted_with(present: Container[str], study: Loaded) -> dict[str, str]:
     """The same in words, for a table's notes: "counted with Girls"."""
     labels = {c.id: c.label for c in study.gender.categories}
-    return {name: f"counted with {labels[into]}" for name, into in merged(present, study).items()}
+    return {name: f"{COUNTED_WITH} {labels[into]}" for name, into in merged(present, study).items()}

@@ -47,7 +47,7 @@ def columns_of(sheet: Sheet, study: Loaded) -> dict[str, int]:
         given = study.columns.items.get(item.id, [item.id, trimmed(item.wording)])
         wanted[item.id] = [trimmed(given)] if isinstance(given, str) else given
 
-    headers = names_of(sheet)
+    headers = sheet.names
     left_out = [*study.columns.ignore, *study.columns.identifiers]
     passed = {trimmed(header) for header in left_out if isinstance(header, str)}
     claims: dict[str, list[int]] = {}
@@ -141,11 +141,6 @@ def check_files(paths: Iterable[Path], found: Iterable[set[str]], study: Loaded)
         )
 
 
-def names_of(sheet: Sheet) -> list[str]:
-    """The headers, trimmed; a column without one is called by its place, '(no header, column 1)'."""
-    return [trimmed(header) or f"(no header, column {k + 1})" for k, header in enumerate(sheet.header)]
-
-
 def subquestions(text: str) -> list[str]:
     """The sub-question in ``code[sub]``, ``Question [Sub]`` or ``Question - Sub``: none, one or two texts."""
     parts = [found["sub"] for form in (MATRIX, STEM) if (found := form.fullmatch(text.strip()))]
@@ -197,7 +192,7 @@ def _asking(question: str, sheet: Sheet, headers: list[str], passed: set[str]) -
 def _by_wording(claims: dict[str, list[int]], sheet: Sheet, study: Loaded) -> None:
     """Items without a header of their own are looked for by their wording among the questions."""
     taken = {k for found in claims.values() for k in found}
-    headers = names_of(sheet)
+    headers = sheet.names
     for item in study.instrument.items:
         if claims[item.id] or item.id in study.columns.items:
             continue

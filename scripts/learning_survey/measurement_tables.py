@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from learning_survey.gender import COUNTED_WITH
 from learning_survey.markdown import WIDEST, Source, escaped, interval_note, pipe
 from learning_survey.values import NOTHING, Row
 
@@ -51,7 +52,7 @@ def _alphas(s: Source, grouping: str, groups: dict[str, str]) -> str | None:
     table = "reliability.groups"
     if not s.rows(table, grouping=grouping) or not 2 <= len(groups) <= WIDEST:
         return None
-    merged = {r["group"] for r in s.rows(table, grouping=grouping) if (r["note"] or "").startswith("counted with")}
+    merged = {r["group"] for r in s.rows(table, grouping=grouping) if (r["note"] or "").startswith(COUNTED_WITH)}
     groups = {g: label for g, label in groups.items() if g not in merged}
     rows = []
     for r in s.rows("reliability.alpha"):
@@ -85,7 +86,7 @@ def confirmatory(s: Source) -> str | None:
                 "" if r["status"] == "proper" else r["status"],
             ]
         )
-    schools = " and depend on schools" if s.study.columns.school else ""
+    schools = " and depend on schools" if s.tables.in_schools else ""
     header = ["Model", "Items as", "χ²", "df", "CFI", "TLI", "RMSEA", "SRMR", ""]
     caption = (
         f"Factor models. Continuous: maximum likelihood, corrected for answers that are not normal{schools}."
@@ -124,7 +125,7 @@ def invariance(s: Source) -> str | None:
         "Measurement invariance: fit with nothing equal between groups (configural), with equal loadings (metric),"
         " equal intercepts (scalar), equal residual variances (strict), and, where items work differently, with these"
         " free (partial, against metric with these free). Chance is the fall in CFI that one draw of "
-        f"{'schools' if s.study.columns.school else s.people} in twenty exceeds where invariance holds."
+        f"{'schools' if s.tables.in_schools else s.people} in twenty exceeds where invariance holds."
     )
     return pipe(header, "lrrrrrrl", rows, caption, "invariance") if rows else None
 

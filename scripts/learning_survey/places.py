@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from learning_survey.yaml_files import LOADER
+
 
 class Places:
     """The lines of one YAML file, read when the first is asked for."""
@@ -31,7 +33,7 @@ class Places:
         validation error names the kind of a rule among the keys.
         """
         if self._root is None:
-            self._root = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+            self._root = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=LOADER)
         node, line = self._root, None
         for key in keys:
             if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):

@@ -46,11 +46,11 @@ IDENTIFYING = ("respondent", "school", "birth_date")  # no text of these stands 
 def unmapped(unknown: Sequence[str], sheet: Sheet) -> SurveyError:
     """The error for columns that the study does not map: their headers and, where recognised, kinds; never a value.
 
-    ``unknown`` holds headers, or '(no header, column 3)' for a column that has none.
+    ``unknown`` holds names of ``sheet.names``.
     """
     import polars as pl
 
-    at = {header or f"(no header, column {k + 1})": str(k) for k, header in enumerate(sheet.header)}
+    at = {name: str(k) for k, name in enumerate(sheet.names)}
     shown, found = [], False
     for header in unknown:
         cells = sheet.rows.select(pl.col(at[header]).drop_nulls().head(_SAMPLE)).collect().to_series().to_list()

@@ -151,7 +151,7 @@ def comparable(source: Source) -> dict[str, dict[str, bool]]:
 
 def few_units(source: Source) -> bool:
     """``facts.few-units``: whether schools are too few for the chi-squares of factor models that allow for them."""
-    return any(r["few_units"] for r in source.rows("confirmatory.fit"))
+    return any(r["few_units"] and r["estimator"].endswith("_clustered") for r in source.rows("confirmatory.fit"))
 
 
 def improper(source: Source) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from learning_survey.config import ALL
 from learning_survey.school_means import Shrunken
 from learning_survey.school_scores import SchoolScores, Scores
-from learning_survey.schools import shown
+from learning_survey.schools import showing
 from learning_survey.uncertainty import NAN, Estimate, holm, t_p, t_quantile, wilson
 from learning_survey.variance_components import components
 
@@ -38,12 +38,12 @@ def extremes(cells: Cells, school_means: pd.DataFrame, study: Loaded) -> pd.Data
 
     level, cut = study.resampling.level, study.instrument.high_from
     top, bottom = top_and_bottom(school_means)
-    rows = []
+    rows, shown = [], showing(cells, study)
     for dimension in study.instrument.dimension_ids:
         row = {"dimension": dimension, "top_school": top, "bottom_school": bottom}
         scores = SchoolScores.of(cells, dimension)
         first, second = (scores.at(name) if name else Scores(np.empty(0), np.empty(0)) for name in (top, bottom))
-        large = dict(zip(scores.names, shown(cells, scores.sums(), study), strict=True))
+        large = dict(zip(scores.names, shown(scores.sums()), strict=True))
         if not (large.get(top) and large.get(bottom)):
             rows.append(row)
             continue

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from learning_survey.config import ALL
 from learning_survey.school_means import Shrunken
 from learning_survey.school_scores import SchoolScores, Scores
-from learning_survey.schools import shown
+from learning_survey.schools import showing
 from learning_survey.uncertainty import NAN, Estimate
 from learning_survey.variance_components import components
 
@@ -39,12 +39,12 @@ def gaps(cells: Cells, study: Loaded) -> dict[str, pd.DataFrame]:
 
     from learning_survey.schemas import TABLES
 
-    instrument, level = study.instrument, study.resampling.level
+    instrument, level, shown = study.instrument, study.resampling.level, showing(cells, study)
     rows: dict[str, list[dict[str, float | str]]] = {"gaps": [], "gaps_high": []}
     for k, dimension in enumerate([*instrument.dimension_ids, ALL]):
         scores = SchoolScores.of(cells, dimension)
         high = scores.high(instrument.high_from)
-        large = shown(cells, scores.sums(), study)
+        large = shown(scores.sums())
         halves = Halves.of(scores, high, large, study, [study.seed, k, 1])
         counts = cells.counts(dimension)
         sd = np.sqrt(Scores(counts.score, counts.n).variance)

@@ -7,6 +7,7 @@ in ``school_cultures``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,9 +39,10 @@ def least_students(study: Loaded) -> int:
     return max((study.schools or SchoolPlan()).min_students, study.min_group)
 
 
-def shown(cells: Cells, n: Array, study: Loaded) -> NDArray[np.bool_]:
-    """Which schools a table of one dimension shows (G), ``n`` being their students with a score on it (G)."""
-    return (n >= least_students(study)) & ~hidden_schools(cells, study)
+def showing(cells: Cells, study: Loaded) -> Callable[[Array], NDArray[np.bool_]]:
+    """Says which schools a table of one dimension shows (G), given their students with a score on it (G)."""
+    least, hidden = least_students(study), hidden_schools(cells, study)
+    return lambda n: (n >= least) & ~hidden
 
 
 def variance(cells: Cells, instrument: Instrument, level: float, min_group: int) -> pd.DataFrame:
@@ -73,11 +75,11 @@ def raw_means(cells: Cells, study: Loaded) -> pd.DataFrame:
     """``dimension``, ``school``, ``n`` and ``mean`` of every school; a school with too few students has no numbers."""
     import pandas as pd
 
-    frames = []
+    frames, shown = [], showing(cells, study)
     for dimension in [*study.instrument.dimension_ids, ALL]:
         scores = SchoolScores.of(cells, dimension)
         n, mean = scores.sums(), scores.means(scores.score)
-        n, mean = (np.where(shown(cells, n, study), column, NAN) for column in (n, mean))
+        n, mean = (np.where(shown(n), column, NAN) for column in (n, mean))
         frames.append(pd.DataFrame({"dimension": dimension, "school": scores.names, "n": n, "mean": mean}))
     return pd.concat(frames, ignore_index=True)
 
@@ -86,15 +88,15 @@ def means(cells: Cells, study: Loaded) -> pd.DataFrame:
     """Table ``schools.means``: for each dimension and for 'all', every school with students.
 
     'all' takes each student's mean over the dimensions; its share high is the mean over dimensions of the school's
-    shares. A school that is not ``shown`` keeps its row, without numbers and without a rank.
+    shares. A school that ``showing`` leaves out keeps its row, without numbers and without a rank.
     """
     import pandas as pd
 
-    instrument, frames = study.instrument, []
+    instrument, frames, shown = study.instrument, [], showing(cells, study)
     for k, dimension in enumerate([*instrument.dimension_ids, ALL]):
         scores = SchoolScores.of(cells, dimension)
         n, mean = scores.sums(), scores.means(scores.score)
-        large = shown(cells, n, study)
+        large = shown(n)
         frame = pd.DataFrame({"dimension": dimension, "school": scores.names, "n": n, "mean": mean})
         frame = frame.assign(**_drawn(scores, mean, large, study, [study.seed, k]))
         value, half = adjusted(cells, dimension, study)

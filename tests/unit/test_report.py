@@ -17,6 +17,7 @@ from learning_survey.report import (
     assemble,
     commit,
     comparable,
+    few_units,
     hyphened,
     improper,
     known,
@@ -505,6 +506,16 @@ def test_an_improper_solution_of_the_scores_is_told(bfi):
     assert rows and not improper(source)
     rows[-1]["heywood"] = True
     assert improper(source)
+
+
+def test_only_errors_by_school_say_that_schools_are_few(bfi):
+    source = source_of(*bfi)
+    rows = source.rows("confirmatory.fit")
+    for row in rows:
+        row |= {"estimator": "mlr", "few_units": True}
+    assert rows and not few_units(source)
+    rows[-1]["estimator"] = "mlr_clustered"
+    assert few_units(source)
 
 
 def test_a_study_without_verdicts_has_no_such_condition_and_no_curve(bfi, tmp_path):
