@@ -106,8 +106,8 @@ class Planted(Project):
         """The first stages, as scripts."""
         before = self.processed
         files = {
-            "ingest": {"out": before / "ingested.parquet", "tables": self.tables / "ingest"},
-            "clean": {"ingested": before / "ingested.parquet", "out": before, "tables": self.tables / "clean"},
+            "ingest": {"out": before / "ingested.arrow", "tables": self.tables / "ingest"},
+            "clean": {"ingested": before / "ingested.arrow", "out": before, "tables": self.tables / "clean"},
             "score": {"clean": before / "clean.parquet", "flags": before / "flags.parquet", "out": before},
         }
         for stage in stages:

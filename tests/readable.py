@@ -34,6 +34,11 @@ def readable(name: str, data: bytes) -> list[str]:
         frame = pl.read_parquet(io.BytesIO(data))
         cells = [str(v) for c in frame.select(pl.col(pl.String)) for v in c.unique()]
         return ["\n".join([*frame.columns, *cells]), str(metadata), data.decode("utf-8", "replace")]
+    if name.endswith(".arrow"):
+        frame = pl.read_ipc(io.BytesIO(data))
+        cells = [str(v) for c in frame.select(pl.col(pl.String, pl.Enum)) for v in c.unique()]
+        kept = [text for dtype in frame.dtypes if dtype == pl.Enum for text in dtype.categories]
+        return ["\n".join([*frame.columns, *cells, *kept]), data.decode("utf-8", "replace")]
     if name.endswith(".gz"):
         return readable(name.removesuffix(".gz"), gzip.decompress(data))
     if data.startswith(b"PK\x03\x04"):

@@ -30,6 +30,7 @@ import numpy as np
 import polars as pl
 import yaml
 
+from learning_survey.categories import FIELD, enumerated
 from learning_survey.config import Loaded, load_study
 from learning_survey.privacy import pseudonyms
 
@@ -100,13 +101,24 @@ class Survey(Project):
         for stage in stages:
             module = importlib.import_module(f"learning_survey.{stage}")
             if stage == "ingest":
-                module.ingest(study, self.processed / "ingested.parquet", self.tables / "ingest")
+                module.ingest(study, self.processed / "ingested.arrow", self.tables / "ingest")
             elif stage == "clean":
-                module.clean(study, self.processed / "ingested.parquet", self.processed, self.tables / "clean")
+                module.clean(study, self.processed / "ingested.arrow", self.processed, self.tables / "clean")
             elif stage == "score":
                 module.score(study, self.processed / "clean.parquet", self.processed / "flags.parquet", self.processed)
             else:
                 raise ValueError(f"run the script of '{stage}' instead")
+
+
+def read_ingested(path: Path) -> pl.DataFrame:
+    """``ingested.arrow`` with text as text; all of it in memory, so that the file may be written anew."""
+    return pl.read_ipc(path.read_bytes()).with_columns(pl.col(pl.Enum).cast(pl.String))
+
+
+def write_ingested(frame: pl.DataFrame, path: Path) -> None:
+    """Write what ``read_ingested`` gave, changed, as ``ingest`` writes it."""
+    fields = [c for c, dtype in frame.schema.items() if not dtype.is_numeric() and c != "respondent"]
+    frame.with_columns(enumerated(frame[c].cast(FIELD)) for c in fields).write_ipc(path)
 
 
 def make_survey(

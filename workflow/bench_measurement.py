@@ -87,8 +87,8 @@ def scored(folder: Path) -> Path:
     out, tables = Path("data/processed") / STUDY, Path("results") / STUDY / "tables"
     steps = {
         "simulate": ["--out", f"data/raw/{STUDY}"],
-        "ingest": ["--out", out / "ingested.parquet", "--tables", tables / "ingest"],
-        "clean": ["--ingested", out / "ingested.parquet", "--out", out, "--tables", tables / "clean"],
+        "ingest": ["--out", out / "ingested.arrow", "--tables", tables / "ingest"],
+        "clean": ["--ingested", out / "ingested.arrow", "--out", out, "--tables", tables / "clean"],
         "score": ["--clean", out / "clean.parquet", "--flags", out / "flags.parquet", "--out", out],
     }
     for step, given in steps.items():

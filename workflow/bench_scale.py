@@ -72,7 +72,7 @@ def measure(rows: int, rounds: int) -> dict[str, list[Run]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run([Path(__file__).with_name("bench_exports.py"), str(folder), str(rows), str(FILES)], ROOT)
-        ingested, study = Path("processed/ingested.parquet"), ["--study", "scale"]
+        ingested, study = Path("processed/ingested.arrow"), ["--study", "scale"]
         for number in range(rounds):
             print(f"{rows:,} rows, round {number + 1} of {rounds} …", flush=True)
             found["read"].append(min(run(reading(way), folder) for way in READ))

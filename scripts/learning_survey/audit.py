@@ -64,9 +64,9 @@ _SHOWN = tuple(
 # The workflow's rules in the order that data flow; a test holds this list against workflow/rules/.
 STEPS = {
     "simulate": Step(("config/calibration/{calibration}.yaml",), ("{raw}/*",)),
-    "ingest": Step(("{exports}",), ("{p}/ingested.parquet", "{p}/files.csv", "{r}/tables/ingest/*.csv")),
+    "ingest": Step(("{exports}",), ("{p}/ingested.arrow", "{p}/files.csv", "{r}/tables/ingest/*.csv")),
     "clean": Step(
-        ("{p}/ingested.parquet", "{p}/files.csv", "{register}"),
+        ("{p}/ingested.arrow", "{p}/files.csv", "{register}"),
         ("{p}/clean.parquet", "{p}/flags.parquet", "{p}/schools.parquet", "{p}/ledger.csv", "{r}/tables/clean/*.csv"),
     ),
     "score": Step(
@@ -217,12 +217,16 @@ def manifest(audited: Audited) -> list[dict[str, Any]]:
 
 
 def rows_in(path: Path) -> int | None:
-    """Rows of a CSV (without its header) or Parquet file, None for another; raises SurveyError when it is not there."""
+    """Rows of a CSV (without its header), Parquet or Arrow file, None for another.
+
+    Raises SurveyError when it is not there.
+    """
     present(path)
-    if path.suffix == ".parquet":
+    if path.suffix in (".parquet", ".arrow"):
         import polars as pl
 
-        return pl.scan_parquet(path).select(pl.len()).collect().item()
+        scan = pl.scan_parquet if path.suffix == ".parquet" else pl.scan_ipc
+        return scan(path).select(pl.len()).collect().item()
     if path.suffix != ".csv":
         return None
     data = path.read_bytes()

@@ -73,7 +73,7 @@ def require(found: list[Check]) -> None:
 def _rows_conserved(audited: Audited) -> Check:
     check = Check("rows_conserved", "rows in = rows kept + rows in the ledger, in each step and from step to step")
     flow = audited.tables["clean.flow"]
-    received, kept = (rows_in(audited.processed / f"{name}.parquet") for name in ("ingested", "clean"))
+    received, kept = (rows_in(audited.processed / name) for name in ("ingested.arrow", "clean.parquet"))
     before = received
     for step in flow:
         check.same(f"{step['step']}, rows in and rows left by the step before", step["rows_in"], before)
@@ -331,7 +331,7 @@ def _ids(audited: Audited) -> tuple[set[str], list[str], set[str]]:
     from learning_survey.received import identifying
 
     ids = identifying(audited.study) | (names := _names(audited))
-    ingested = pl.read_parquet(audited.processed / "ingested.parquet", columns=["respondent", "school"])
+    ingested = pl.read_ipc(audited.processed / "ingested.arrow", columns=["respondent", "school"])
     ids |= {x for column in ingested for x in column.drop_nulls().unique()}
     if (register := audited.processed / "schools.parquet").is_file() and audited.study.columns.school:
         ids -= set(pl.read_parquet(register, columns=["school"])["school"])

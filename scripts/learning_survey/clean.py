@@ -24,26 +24,18 @@ KEPT = ("respondent", "school", "age", "gender", "group")  # fields that the ste
 
 
 def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
-    """Clean ``ingested.parquet`` and write the files and tables of the step (see docs/conventions.md).
+    """Clean ``ingested.arrow`` and write the files and tables of the step (see docs/conventions.md).
 
     Raises SurveyError for an unusable register, a school that is not in it, and rules that leave no row.
     """
     items = study.instrument.item_ids
+    received = _received(ingested, study)
     # What the study does not map is null: as a literal it takes no memory.
     fields = [f if getattr(study.columns, f) else pl.lit(None, pl.String).alias(f) for f in FIELDS]
-    try:
-        received = pl.scan_parquet(ingested)
-        frame = received.select("file", "line", *fields, *people.AGES, *items).collect()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise SurveyError(
-            f"not the ingested data of this study: {str(error).splitlines()[0]}",
-            where=ingested,
-            remedy="Run the pipeline; the step 'ingest' makes it.",
-        ) from None
+    frame = received.select("file", "line", *fields, *people.AGES, *items).collect()
     labels = file_labels.read(ingested.with_name(file_labels.FILE))
     register = read_register(study) if study.register_ else None
-    files = pl.Enum(frame["file"].unique().sort())
-    work = Cleaning(frame.with_columns(pl.col("file").cast(files)), f"study '{study.id}', clean")
+    work = Cleaning(frame, f"study '{study.id}', clean")
     del frame
     apply_rules(work, study, register)
     found, samples = careless.examined(work.frame, study)
@@ -71,6 +63,27 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     people.write(flags.with_columns(file), "flags", out / "flags.parquet", study.instrument)
     people.write(schools, "schools", out / "schools.parquet", study.instrument)
     people.write(kept, "clean", out / "clean.parquet", study.instrument, _allowed(study))
+
+
+def _received(path: Path, study: Loaded) -> pl.LazyFrame:
+    """``ingested.arrow``; raises SurveyError for a file that is none, or another study's."""
+    expected = people.schema("ingested", study.instrument)
+    try:
+        rows = pl.scan_ipc(path)
+        found = rows.collect_schema()
+        odd = [name for name, column in expected.items() if found[name] != column.dtype]
+        problem = ", ".join(f"'{name}' is {found[name]}" for name in odd)
+    except KeyError as error:
+        problem = f"it has no column {error}"
+    except (OSError, pl.exceptions.PolarsError) as error:
+        problem = str(error).splitlines()[0]
+    if problem:
+        raise SurveyError(
+            f"not the ingested data of this study: {problem}",
+            where=path,
+            remedy="Run the pipeline; the step 'ingest' makes it.",
+        )
+    return rows
 
 
 def _allowed(study: Loaded) -> dict[str, list[Any]]:
@@ -206,8 +219,7 @@ def conserved(before: pl.LazyFrame, after: pl.DataFrame, ledger: pl.DataFrame, i
     Reads ``before`` column by column. A row is known by its place, the number of its file and its line.
     """
     names = before.select("file", "line").collect()
-    files = pl.Enum(names["file"].unique().sort())
-    number = pl.col("file").cast(pl.String).cast(files, strict=False).to_physical().cast(pl.Int64)
+    number = pl.col("file").cast(names.schema["file"], strict=False).to_physical().cast(pl.Int64)
 
     def places(frame: pl.DataFrame) -> pl.Series:
         return frame.select(number * 2**32 + pl.col("line")).to_series()

@@ -114,7 +114,7 @@ class Columns(Strict):
     )
 
 
-# What an export says of a respondent besides the answers, in the order of columns in ``ingested.parquet``.
+# What an export says of a respondent besides the answers, in the order of columns in ``ingested.arrow``.
 FIELDS = tuple(name for name in Columns.model_fields if name not in ("items", "ignore", "identifiers"))
 
 

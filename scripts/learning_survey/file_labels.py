@@ -13,7 +13,7 @@ from learning_survey.tables import neutral, replacing, restored
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
 
-FILE = "files.csv"  # beside ingested.parquet: the label, name and sheet of each export
+FILE = "files.csv"  # beside ingested.arrow: the label, name and sheet of each export
 
 
 def named(study: Loaded) -> bool:

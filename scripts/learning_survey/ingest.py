@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from learning_survey import disclosure, file_labels, people, privacy, tables
+from learning_survey.categories import FIELD, enumerated, recoded
 from learning_survey.config import FIELDS
 from learning_survey.errors import SurveyError, nearest
 from learning_survey.exports import Sheet, export_files, read_export
@@ -25,12 +27,12 @@ from learning_survey.mapping import Places, check_files, constants_of, quoted, s
 if TYPE_CHECKING:
     from learning_survey.config import Loaded
 
-ANSWER, FIELD = pl.Categorical(), pl.Categorical(pl.Categories("fields"))  # texts that are numbered together
-TOGETHER = 1 << 24  # bytes of exports whose rows are coded at once
+ANSWER = pl.Categorical()  # the texts of all items are numbered together
+TOGETHER = 1 << 25  # bytes of exports whose rows are coded at once
 
 
 def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
-    """Read every export of ``study``; write ``ingested.parquet`` (see docs/conventions.md) to ``out``, and its table.
+    """Read every export of ``study``; write ``ingested.arrow`` (see docs/conventions.md) to ``out``, and its table.
 
     ``files.csv`` beside it says which file has which label in results.
 
@@ -41,26 +43,29 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     coded = coder(study)
     paths = export_files(study)
     places = Places(study)
+    turn = Lock()
 
     def several(paths: list[Path]) -> list[tuple[pl.DataFrame, list[Export], list[dict[str, object]]]]:
         """For exports that have the same columns in turn: their rows, they themselves, and how they are written."""
-        exports, failed = opened(paths, study, places)
+        with turn:
+            exports, failed = opened(paths, study, places)
         done = []
         for _, alike in groupby(exports, key=lambda e: (sorted(e.place), e.constants)):
             group = list(alike)
             frame, heights = coded(group)
-            part = with_ages(privacy.pseudonymised(frame, keyed, study), study)
+            with turn:
+                frame = privacy.pseudonymised(frame, keyed, study)
             how = [as_received(e.sheet, study, rows) for e, rows in zip(group, heights, strict=True)]
-            done.append((part, [{*e.place, *e.constants} for e in group], how))
+            done.append((with_ages(frame, study), [{*e.place, *e.constants} for e in group], how))
         for export in exports:
             export.sheet.close()
         if failed:
             raise failed
         return done
 
-    # Two at a time: one in Polars, which needs no interpreter, while the other is in Python. The first file in order
-    # that cannot be read ends the run, as one at a time.
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    # While one has its turn in Python the others are in Polars, which needs no interpreter. Without turns each of
+    # NumPy's short steps would wait for it. The first file in order that cannot be read ends the run, as one at a time.
+    with ThreadPoolExecutor(max_workers=3) as pool:
         done = [part for parts in pool.map(several, together(paths)) for part in parts]
     check_files(paths, [names for _, found, _ in done for names in found], study)
     labels = file_labels.labels(paths, study)
@@ -72,8 +77,15 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     file_labels.write(written, labels, out.with_name(file_labels.FILE))
     columns = people.schema("ingested", study.instrument)
     parts = pl.concat([part for part, _, _ in done], how="diagonal")
-    absent = [pl.lit(None, c.dtype).alias(name) for name, c in columns.items() if name not in parts.columns]
-    people.write(parts.with_columns(absent).select(list(columns)), "ingested", out, study.instrument)
+    absent = (name for name in columns if name not in parts.columns)
+    parts = parts.with_columns(_nothing(columns[name].dtype).alias(name) for name in absent).select(list(columns))
+    texts = [enumerated(parts[name]) for name, dtype in parts.schema.items() if dtype == FIELD]
+    people.write(parts.with_columns(texts), "ingested", out, study.instrument)
+
+
+def _nothing(dtype: Any) -> pl.Expr:
+    """A column of nulls, as parts of the table have it."""
+    return pl.lit(None, FIELD if dtype == pl.Enum else dtype)
 
 
 def together(paths: Iterable[Path]) -> Iterator[list[Path]]:
@@ -133,7 +145,7 @@ def coder(study: Loaded) -> Callable[[Sequence[Export]], tuple[pl.DataFrame, lis
         rows = _cells(exports, study)
         place, constants = exports[0].place, exports[0].constants
         fields = [
-            pl.lit(_texts(rows[f], missing)).alias(f) if f in place else pl.lit(constants[f]).alias(f)
+            pl.lit(_texts(rows[f], missing)).alias(f) if f in place else pl.lit(constants[f], _type(f)).alias(f)
             for f in FIELDS
             if f in place or f in constants
         ]
@@ -147,7 +159,7 @@ def coder(study: Loaded) -> Callable[[Sequence[Export]], tuple[pl.DataFrame, lis
             if odd := {n for n, text in enumerate(texts) if meaning[text] is None and text not in none}:
                 odd &= {n for i in own for n in rows[i].unique().to_physical()}
                 unknown |= {scale: (own, {texts[n] for n in odd})} if odd else {}
-        names = pl.Series([file_labels.name_of(export.sheet.path, study) for export in exports])
+        names = pl.Series([file_labels.name_of(export.sheet.path, study) for export in exports], dtype=FIELD)
         frame = rows.select(
             pl.lit(names).gather("export").alias("file"),
             "line",
@@ -171,9 +183,9 @@ def coder(study: Loaded) -> Callable[[Sequence[Export]], tuple[pl.DataFrame, lis
 def _cells(exports: Sequence[Export], study: Loaded) -> pl.DataFrame:
     """Every row of ``exports``: ``export``, its place among them, ``line``, and the cells of their fields and items.
 
-    A text is held as its number, so that each different one is looked at once. Ids differ from row to row.
+    A text that repeats is held as its number.
     """
-    types = {f: pl.String if f == "respondent" else FIELD for f in FIELDS}
+    types = {f: _type(f) for f in FIELDS}
 
     def cells(number: int, export: Export) -> pl.LazyFrame:
         place = export.place
@@ -190,6 +202,11 @@ def _cells(exports: Sequence[Export], study: Loaded) -> pl.DataFrame:
             _cells([export], study)
         problem = f"cannot be read as CSV: {str(error).splitlines()[0]}"
         raise SurveyError(problem, where=exports[-1].sheet.path, remedy=SAVE_AGAIN) from None
+
+
+def _type(field: str) -> Any:
+    """Ids differ from row to row, what other fields say repeats."""
+    return pl.String if field == "respondent" else FIELD
 
 
 def _filled(frame: pl.DataFrame, numbers: pl.Series, exports: Sequence[Export]) -> pl.Series | None:
@@ -211,11 +228,8 @@ def _texts(cells: pl.Series, missing: set[str]) -> pl.Series:
         if not (text.str.len_chars() <= longest).any():  # small letters are never fewer than the capitals were
             return text
         return text.set(text.str.to_lowercase().is_in(["", *missing]), None)
-    given = cells.drop_nulls().unique()
-    meaning = [None] * (given.to_physical().max() + 1 if len(given) else 1)
-    for n, text in zip(given.to_physical(), given.cast(pl.String).str.strip_chars(), strict=True):
-        meaning[n] = None if text == "" or text.lower() in missing else text
-    return pl.Series(meaning, dtype=pl.String).gather(cells.to_physical()).alias(cells.name)
+    empty = {"", *missing}
+    return recoded(cells, lambda texts: [None if t.lower() in empty else t for t in texts.str.strip_chars()])
 
 
 def _cells_with(texts: set[str], answers: pl.DataFrame) -> pl.DataFrame:

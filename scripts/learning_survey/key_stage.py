@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from learning_survey.categories import FIELD
 from learning_survey.labels import lookup, normalised
 from learning_survey.people import AGES
 from learning_survey.privacy import WITHHELD
@@ -93,10 +94,10 @@ def with_ages(frame: pl.DataFrame, study: Loaded) -> pl.DataFrame:
     """
     if "birth_date" not in frame.columns:
         return frame
-    dates = {text: _date(text, study.clean.birth_date_format) for text in frame["birth_date"].drop_nulls().unique()}
+    dates = {text: _date(text, study.clean.birth_date_format) for text in frame["birth_date"].unique().drop_nulls()}
     born = pl.col("birth_date").replace_strict(dates, return_dtype=pl.Date) if dates else pl.lit(None, pl.Date)
     ages = (completed_years(born, study.survey_date), age_on_31_august(born, study.survey_date))
-    given = pl.when(pl.col("birth_date").is_not_null()).then(pl.lit(WITHHELD)).alias("birth_date")
+    given = pl.when(pl.col("birth_date").is_not_null()).then(pl.lit(WITHHELD, FIELD)).alias("birth_date")
     return frame.with_columns(given, *(age.alias(name) for age, name in zip(ages, AGES, strict=True)))
 
 

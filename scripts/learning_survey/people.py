@@ -44,8 +44,11 @@ def write(frame: pl.DataFrame, file: str, path: Path, instrument: Instrument, va
             f"does not fit its schema: {'; '.join(failed[:5])}", where=path, remedy="This is a defect of the step."
         )
     with replacing(path) as temporary:
-        # Codes are packed as it is, a few bits each. What compression saves on disk, a tenth, it costs in time.
-        frame.write_parquet(temporary, compression="uncompressed", statistics=False)
+        if file == "ingested":  # as it lies in memory, since the next step reads every row of it once
+            frame.write_ipc(temporary, compression="uncompressed")
+        else:
+            # Codes are packed as it is, a few bits each. What compression saves on disk, a tenth, it costs in time.
+            frame.write_parquet(temporary, compression="uncompressed", statistics=False)
 
 
 def faults(frame: pl.DataFrame, columns: Mapping[str, Column]) -> list[str]:
@@ -97,7 +100,13 @@ def schema(file: str, instrument: Instrument, values: Values | None = None) -> d
     indices = ("longest_run", "irv", "even_odd", "mahalanobis", "seconds_per_item")
     amount = Column(pl.Float64(), low=0)
     columns = {
-        "ingested": {**line, **texts(*FIELDS), **codes, **dict.fromkeys(AGES, Column(pl.Int16()))},
+        "ingested": {
+            "file": Column(pl.Enum, required=True),
+            "line": line["line"],
+            **{field: Column(pl.String() if field == "respondent" else pl.Enum) for field in FIELDS},
+            **codes,
+            **dict.fromkeys(AGES, Column(pl.Int16())),
+        },
         "flags": {
             **line,
             "longest_run": Column(pl.Int16(), low=1),

@@ -77,7 +77,7 @@ def sayable(headers: Sequence[str]) -> list[str]:
 def telling(frame: pl.DataFrame) -> list[str]:
     """The fields of ``frame``, exports as ``ingest`` codes them, that ``refuse_identifiers`` has to look at."""
     fields = (field for field in FIELDS if field != "respondent" and field in frame.columns)
-    return [field for field in fields if not all(map(harmless, frame[field].drop_nulls().unique()))]
+    return [field for field in fields if not all(map(harmless, frame[field].unique().drop_nulls()))]
 
 
 def refuse_identifiers(fields: pl.DataFrame, where: object) -> None:
@@ -103,10 +103,14 @@ def pseudonymised(frame: pl.DataFrame, keyed: Pseudonyms | None, study: Loaded) 
     In the other fields a single cell that could tell who wrote it (an identifier by its form, a text of more than
     eight words that the study does not list) becomes 'withheld'.
     """
+    from learning_survey.categories import recoded
+
     listed, own = _listed(study), [field for field in FIELDS if field in frame.columns]
     texts = [_withheld(frame[field], listed) for field in own if field not in IDENTIFYING]
-    if keyed:
-        texts += [keyed.of(frame[field], field) for field in ("respondent", "school") if field in own]
+    if keyed and "respondent" in own:
+        texts.append(keyed.of(frame["respondent"], "respondent"))
+    if keyed and "school" in own:
+        texts.append(recoded(frame["school"], lambda ids: keyed.of(ids, "school")))
     return frame.with_columns(texts)
 
 
@@ -122,7 +126,7 @@ def _withheld(texts: pl.Series, listed: Container[str] = ()) -> pl.Series:
     """``texts`` without those that could tell who wrote them."""
     telling = {
         text: WITHHELD
-        for text in texts.drop_nulls().unique()
+        for text in texts.unique().drop_nulls()
         if (kind_of_text(text) or len(text.split()) > _LONG) and normalised(text) not in listed
     }
     return texts.replace(telling) if telling else texts
@@ -192,7 +196,7 @@ class Pseudonyms:
         import polars as pl
 
         if kind == "school":
-            texts = ids.drop_nulls().unique()
+            texts = ids.unique().drop_nulls()
             folded = pl.Series([text.casefold() for text in texts], dtype=pl.String)
             return ids.replace_strict(texts, self._keyed(folded, kind), return_dtype=pl.String).alias(ids.name)
         return self._keyed(ids, kind).alias(ids.name)

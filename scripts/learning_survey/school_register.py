@@ -108,8 +108,10 @@ def with_pseudonyms(
     """
     counts = frame.drop_nulls("school").group_by("school").agg(pl.len().alias("n")).sort("school")
     width = max(2, len(str(counts.height)))
-    counts = counts.rename({"school": "pseudonym"}).with_columns(
-        pl.Series("school", [f"S{k + 1:0{width}d}" for k in range(counts.height)], dtype=pl.String)
+    counts = counts.select(
+        pl.col("school").cast(pl.String).alias("pseudonym"),
+        "n",
+        pl.Series("school", [f"S{k + 1:0{width}d}" for k in range(counts.height)], dtype=pl.String),
     )
     about = ["phase", "country", "rating", "rating_date"]
     if register is None:

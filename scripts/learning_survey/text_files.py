@@ -63,6 +63,14 @@ class Text:
                 while block := file.read(BLOCK):
                     yield block
 
+    def arrays(self) -> Iterator[np.ndarray]:
+        """The same as numbers, shape (BLOCK,) and shorter at the end."""
+        if isinstance(self.content, bytes):  # looked at where they are
+            content = np.frombuffer(self.content, np.uint8)[self.skip :]
+            yield from (content[start : start + BLOCK] for start in range(0, len(content), BLOCK))
+        else:
+            yield from (np.frombuffer(block, np.uint8) for block in self.blocks())
+
     def has(self, byte: bytes) -> bool:
         """Whether ``byte`` is anywhere in the content."""
         if isinstance(self.content, bytes):

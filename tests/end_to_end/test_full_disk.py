@@ -20,8 +20,8 @@ import pytest
 from .conftest import build, parts, whole
 
 STEPS = {
-    "ingest": "--out data/processed/small/ingested.parquet --tables results/small/tables/ingest",
-    "clean": "--ingested data/processed/small/ingested.parquet --out data/processed/small"
+    "ingest": "--out data/processed/small/ingested.arrow --tables results/small/tables/ingest",
+    "clean": "--ingested data/processed/small/ingested.arrow --out data/processed/small"
     " --tables results/small/tables/clean",
     "score": "--clean data/processed/small/clean.parquet --flags data/processed/small/flags.parquet"
     " --out data/processed/small",

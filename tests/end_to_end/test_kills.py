@@ -26,7 +26,7 @@ from .conftest import build, forget, parts, whole
 SEED = int(os.environ.get("FAULTS_SEED", "20230301"))
 KILLS = int(os.environ.get("FAULTS_KILLS", "50"))
 KINDS = {"everything": 0.4, "writing": 0.2, "snakemake": 0.2, "step": 0.2}
-SUFFIXES = {".parquet", ".npz", ".csv", ".json", ".svg", ".png", ".html", ".pdf", ".docx", ".md"}
+SUFFIXES = {".parquet", ".arrow", ".npz", ".csv", ".json", ".svg", ".png", ".html", ".pdf", ".docx", ".md"}
 COMMAND = [sys.executable, "workflow/build.py", "--study", "small"]
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")

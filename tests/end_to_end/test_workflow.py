@@ -104,7 +104,7 @@ def test_the_plan_says_what_would_run_and_why(copy):
     run = build(folder, "--plan", "--study", "bfi")
     assert run.returncode == 0
     assert "read the raw exports of bfi" in run.stderr
-    assert re.search(r"not there yet: .*data/processed/bfi/ingested.parquet", run.stderr)
+    assert re.search(r"not there yet: .*data/processed/bfi/ingested.arrow", run.stderr)
     assert re.search(r"an earlier step makes anew: .*data/processed/bfi/clean.parquet", run.stderr)
     assert not (folder / "results").exists()
 
@@ -147,7 +147,7 @@ def test_bad_input_ends_with_one_message_and_no_result(copy):
     assert "error: " in run.stderr
     assert "bfi.csv" in run.stderr and "eleven" in run.stderr
     assert "Traceback" not in run.stderr
-    assert not (folder / "data/processed/bfi/ingested.parquet").exists()
+    assert not (folder / "data/processed/bfi/ingested.arrow").exists()
 
 
 def test_an_unknown_study_or_key_is_named(copy):

@@ -74,7 +74,7 @@ def test_a_failing_check_writes_nothing(project):
 
 
 @pytest.mark.parametrize(
-    "missing", ["results/small/values.json", "results/small/tables/gender", "data/processed/small/ingested.parquet"]
+    "missing", ["results/small/values.json", "results/small/tables/gender", "data/processed/small/ingested.arrow"]
 )
 def test_a_missing_input_is_an_error_that_names_it(project, missing):
     path = project / missing

@@ -7,7 +7,7 @@ from surveys import make_survey
 from rules.commands import command
 
 ARGUMENTS = (
-    *("--study", "small", "--ingested", "data/processed/small/ingested.parquet"),
+    *("--study", "small", "--ingested", "data/processed/small/ingested.arrow"),
     *("--out", "data/processed/small", "--tables", "results/small/tables/clean"),
 )
 
@@ -23,7 +23,7 @@ def test_it_writes_its_files_and_tables_and_says_nothing(survey):
     done = command("clean", survey.root, *ARGUMENTS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert {p.name for p in survey.processed.iterdir()} == {
-        *("ingested.parquet", "files.csv", "clean.parquet", "flags.parquet", "schools.parquet", "ledger.csv"),
+        *("ingested.arrow", "files.csv", "clean.parquet", "flags.parquet", "schools.parquet", "ledger.csv"),
     }
     names = ("flow", "flow_files", "sample", "ledger_summary", "unmapped", "careless", "sensitivity")
     assert {p.name for p in (survey.tables / "clean").iterdir()} == {f"{name}.csv" for name in names}
@@ -52,5 +52,5 @@ def test_bad_input_ends_with_one_message_and_nothing_written(survey, old, new, m
     register.write_text(register.read_text().replace(old, new))
     done = command("clean", survey.root, *ARGUMENTS)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
-    assert {p.name for p in survey.processed.iterdir()} == {"ingested.parquet", "files.csv"}
+    assert {p.name for p in survey.processed.iterdir()} == {"ingested.arrow", "files.csv"}
     assert not (survey.tables / "clean").exists()

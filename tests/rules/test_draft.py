@@ -15,7 +15,7 @@ def test_a_draft_is_written_and_does_not_run(survey):
     files = [p.relative_to(survey.root) for p in survey.exports]
     done = command("draft", survey.root, "--name", "new", "--exports", *files)
     assert done.returncode == 0 and done.stderr == "" and "config/studies/new.yaml" in done.stdout
-    out, tables = "data/processed/new/ingested.parquet", "results/new/tables/ingest"
+    out, tables = "data/processed/new/ingested.arrow", "results/new/tables/ingest"
     done = command("ingest", survey.root, "--study", "new", "--out", out, "--tables", tables)
     assert done.returncode == 2 and "config/studies/new.yaml: is a draft" in done.stderr
     assert "Is 'school_id' the school?" in done.stderr and not (survey.root / "data" / "processed").exists()

@@ -1,13 +1,12 @@
 """The command ``ingest.py``: two files on success; on failure one message, code 2 and nothing written."""
 
-import polars as pl
 import pytest
 from conftest import ROOT
-from surveys import make_survey
+from surveys import make_survey, read_ingested
 
 from rules.commands import command
 
-OUT = "data/processed/small/ingested.parquet"
+OUT = "data/processed/small/ingested.arrow"
 TABLES = ("--tables", "results/small/tables/ingest")
 
 
@@ -19,14 +18,14 @@ def survey(tmp_path):
 def test_it_writes_its_files_and_says_nothing(survey):
     done = command("ingest", survey.root, "--study", "small", "--out", OUT, *TABLES)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert sorted(p.name for p in survey.processed.iterdir()) == ["files.csv", "ingested.parquet"]
-    assert pl.read_parquet(survey.root / OUT).height == 10
+    assert sorted(p.name for p in survey.processed.iterdir()) == ["files.csv", "ingested.arrow"]
+    assert read_ingested(survey.root / OUT).height == 10
 
 
 def test_real_data_come_through(tmp_path):
-    done = command("ingest", ROOT, "--study", "bfi", "--out", tmp_path / "ingested.parquet", "--tables", tmp_path)
+    done = command("ingest", ROOT, "--study", "bfi", "--out", tmp_path / "ingested.arrow", "--tables", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert pl.read_parquet(tmp_path / "ingested.parquet").height == 2800
+    assert read_ingested(tmp_path / "ingested.arrow").height == 2800
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import xlsxwriter
 from conftest import ROOT
 from pipeline import build, step
 from readable import plain, readable
-from surveys import Survey, make_survey
+from surveys import Survey, make_survey, read_ingested
 
 from learning_survey.ingest import ingest
 from rules.commands import command
@@ -156,7 +156,7 @@ def test_nothing_that_was_planted_is_found_again(made):
     survey, texts = made
     assert len(texts) > 8 * PEOPLE
     names = {path.suffix for folder in ("results", "data/processed") for path in (survey.root / folder).rglob("*")}
-    assert {".csv", ".json", ".svg", ".png", ".parquet", ".npz", ".md", ".html", ".pdf", ".docx"} <= names
+    assert {".csv", ".json", ".svg", ".png", ".parquet", ".arrow", ".npz", ".md", ".html", ".pdf", ".docx"} <= names
     assert leaks(survey, texts) == {}
 
 
@@ -165,7 +165,7 @@ def test_names_of_files_and_sheets_are_in_the_ledger_and_its_key_only(made):
     names = {*NAMES, *(name.rpartition(".")[0] for name in NAMES), SHEET, "Quibblewick", "Vandersloot", "O'Quirk"}
     assert leaks(survey, names, ("results", "logs")) == {}
     assert set(leaks(survey, names, ("data/processed",))) == {
-        *("ingested.parquet", "clean.parquet", "flags.parquet", "ledger.csv", "files.csv")
+        *("ingested.arrow", "clean.parquet", "flags.parquet", "ledger.csv", "files.csv")
     }
     with (survey.processed / "files.csv").open(encoding="utf-8", newline="") as file:
         key = {row["label"]: (row["file"], row["sheet"]) for row in csv.DictReader(file)}
@@ -197,6 +197,10 @@ def test_the_search_finds_what_is_there(made):
         (folder / "a.csv").write_text(f"x\n{one.upper()}\n", encoding="utf-8")
         (folder / "b.csv.gz").write_bytes(gzip.compress(one.encode()))
         pl.DataFrame({"x": [None, one]}).write_parquet(folder / "c.parquet")
+        unused = pl.Enum([one, "of no row"])  # a text that no cell has is in the file all the same
+        pl.DataFrame({"x": pl.Series([None, "of no row"], dtype=unused)}).write_ipc(
+            folder / "c.arrow", compression="lz4"
+        )
         np.savez_compressed(folder / "d.npz", names=np.array([one]))
         with zipfile.ZipFile(folder / "e.docx", "w", zipfile.ZIP_DEFLATED) as parts:
             parts.writestr("word/document.xml", f"<w:r>{one[:9]}</w:r><w:r>{one[9:]}</w:r>")
@@ -252,12 +256,12 @@ def test_no_cell_of_a_csv_runs_in_a_spreadsheet(made):
 
 def test_the_same_people_have_other_pseudonyms_and_labels_under_another_key(made, tmp_path, monkeypatch):
     survey, _ = made
-    before = pl.read_parquet(survey.processed / "ingested.parquet")
+    before = read_ingested(survey.processed / "ingested.arrow")
     orders = set()
     for k in range(8):
         monkeypatch.setenv("LEARNING_SURVEY_KEY", f"another key for tests, {k}")
-        ingest(survey.load(), tmp_path / "i.parquet", tmp_path)
-        after = pl.read_parquet(tmp_path / "i.parquet")
+        ingest(survey.load(), tmp_path / "i.arrow", tmp_path)
+        after = read_ingested(tmp_path / "i.arrow")
         assert not set(before["respondent"]) & set(after["respondent"])
         orders.add(tuple(after["school"].rank("dense").unique(maintain_order=True)))
     assert len(orders) > 3
@@ -266,6 +270,6 @@ def test_the_same_people_have_other_pseudonyms_and_labels_under_another_key(made
 def test_a_real_study_without_a_key_ends_with_one_message(made, monkeypatch, tmp_path):
     survey, _ = made
     monkeypatch.delenv("LEARNING_SURVEY_KEY")
-    done = command("ingest", survey.root, "--study", "small", "--out", tmp_path / "i.parquet", "--tables", tmp_path)
+    done = command("ingest", survey.root, "--study", "small", "--out", tmp_path / "i.arrow", "--tables", tmp_path)
     assert done.returncode == 2 and "import secrets" in done.stderr and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(project, tmp_pa
 
 
 def test_ingest_and_clean_find_what_was_planted(project):
-    done = command("ingest", project, "--study", "phase_one", "--out", "p/ingested.parquet", "--tables", "t/ingest")
+    done = command("ingest", project, "--study", "phase_one", "--out", "p/ingested.arrow", "--tables", "t/ingest")
     assert done.returncode == 0, done.stderr
     done = command(
         "clean",
@@ -51,7 +51,7 @@ def test_ingest_and_clean_find_what_was_planted(project):
         "--study",
         "phase_one",
         "--ingested",
-        "p/ingested.parquet",
+        "p/ingested.arrow",
         "--out",
         "p",
         "--tables",

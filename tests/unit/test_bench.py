@@ -7,6 +7,7 @@ import sys
 import polars as pl
 import pytest
 from conftest import ROOT
+from surveys import read_ingested
 
 from learning_survey import clean, ingest
 from learning_survey.config import load_study
@@ -20,9 +21,9 @@ import bench_scale
 def test_its_exports_hold_the_dirt_that_the_rules_of_cleaning_are_for(tmp_path):
     bench_exports.main(tmp_path, 3000, 7)
     study, out = load_study("scale", tmp_path), tmp_path / "processed"
-    ingest.ingest(study, out / "ingested.parquet", tmp_path / "tables")
-    assert pl.read_parquet(out / "ingested.parquet")["file"].n_unique() == 7
-    clean.clean(study, out / "ingested.parquet", out, tmp_path / "tables")
+    ingest.ingest(study, out / "ingested.arrow", tmp_path / "tables")
+    assert read_ingested(out / "ingested.arrow")["file"].n_unique() == 7
+    clean.clean(study, out / "ingested.arrow", out, tmp_path / "tables")
     flow = {row["step"]: row for row in pl.read_csv(tmp_path / "tables" / "flow.csv").iter_rows(named=True)}
     assert flow["test_status"]["rows_in"] == 3000
     for step in ("blank", "duplicates", "require_age"):

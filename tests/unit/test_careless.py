@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.stats import chi2
-from surveys import make_survey
+from surveys import make_survey, read_ingested, write_ingested
 
 from learning_survey import careless
 from learning_survey.errors import SurveyError
@@ -21,9 +21,9 @@ def survey(tmp_path):
 
 def run(survey, change=None, **rules):
     survey.run("ingest")
-    path = survey.processed / "ingested.parquet"
+    path = survey.processed / "ingested.arrow"
     if change:
-        change(pl.read_parquet(path)).write_parquet(path)
+        write_ingested(change(read_ingested(path)), path)
     survey.change(clean={"careless": rules})
     survey.run("clean")
     read = pl.read_parquet

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from surveys import make_survey
+from surveys import make_survey, read_ingested, write_ingested
 
 from learning_survey import clean as module
 from learning_survey.clean import KEPT, conserved, straight_lined
@@ -26,10 +26,9 @@ def cleaned(survey, change=None, rows=None, **rules):
     """Run the stage with rules on (others stay off), after a change to the ingested frame; returns clean and ledger."""
     survey.change(clean=rules)
     survey.run("ingest")
-    path = survey.processed / "ingested.parquet"
-    frame = pl.read_parquet(path)
+    path = survey.processed / "ingested.arrow"
     if change is not None:
-        change(frame).write_parquet(path)
+        write_ingested(change(read_ingested(path)), path)
     survey.run("clean")
     return pl.read_parquet(survey.processed / "clean.parquet"), ledger(survey)
 
@@ -255,12 +254,12 @@ def test_the_flow_adds_up_and_agrees_with_the_ledger_and_its_summary(survey):
 
 def test_rules_that_leave_no_row_are_refused_and_nothing_is_written(survey):
     survey.run("ingest")
-    path = survey.processed / "ingested.parquet"
-    pl.read_parquet(path).with_columns(pl.lit(None, pl.String).alias("age")).write_parquet(path)
+    path = survey.processed / "ingested.arrow"
+    write_ingested(read_ingested(path).with_columns(pl.lit(None, pl.String).alias("age")), path)
     survey.change(clean={"require": ["age"]})
     with pytest.raises(SurveyError, match="'require_age' leaves no row: it dropped the last 36 of 36"):
         survey.run("clean")
-    assert {p.name for p in survey.processed.iterdir()} == {"ingested.parquet", "files.csv"}
+    assert {p.name for p in survey.processed.iterdir()} == {"ingested.arrow", "files.csv"}
     assert not (survey.tables / "clean").exists()
 
 
@@ -426,14 +425,16 @@ def test_the_same_data_give_the_same_bytes(survey):
 
 def test_a_file_of_another_study_is_refused(survey, tmp_path):
     pl.DataFrame({"file": ["x"]}).write_parquet(tmp_path / "other.parquet")
-    for path in (tmp_path / "other.parquet", survey.study_file, tmp_path / "none"):
+    pl.DataFrame({"file": ["x"]}).write_ipc(tmp_path / "other.arrow")
+    for path in (tmp_path / "other.parquet", tmp_path / "other.arrow", survey.study_file, tmp_path / "none"):
         with pytest.raises(SurveyError, match="not the ingested data of this study") as error:
             module.clean(survey.load(), path, survey.processed, survey.tables)
         assert error.value.where == str(path)
 
 
 def test_the_recount_sees_a_lost_row_and_a_changed_answer():
-    before = pl.DataFrame({"file": ["a"] * 3, "line": [2, 3, 4], "i": [1, 2, 3]})
+    file = pl.col("file").cast(pl.Enum(["a", "b"]))
+    before = pl.DataFrame({"file": ["a"] * 3, "line": [2, 3, 4], "i": [1, 2, 3]}).with_columns(file)
     gone = pl.DataFrame({"file": ["a"], "line": [3], "action": ["drop_row"]})
     conserved(before.lazy(), before[[0, 2]], gone, ["i"])
     with pytest.raises(AssertionError, match="rows are not conserved"):
@@ -443,7 +444,7 @@ def test_the_recount_sees_a_lost_row_and_a_changed_answer():
     with pytest.raises(AssertionError, match="answers have changed"):
         conserved(before.lazy(), before[[0, 2]].with_columns(pl.Series("i", [1, 2])), gone, ["i"])
     # A row is known by its file and its line together.
-    two = pl.DataFrame({"file": ["a", "a", "b", "b"], "line": [2, 3, 2, 3], "i": [1, 2, 3, 4]})
+    two = pl.DataFrame({"file": ["a", "a", "b", "b"], "line": [2, 3, 2, 3], "i": [1, 2, 3, 4]}).with_columns(file)
     gone = pl.DataFrame({"file": ["b"], "line": [2], "action": ["drop_row"]})
     conserved(two.lazy(), two[[0, 1, 3]], gone, ["i"])
     for wrong in (two[[1, 2, 3]], two[[0, 1, 3]].with_columns(file=pl.lit("c")), two[[3, 1, 0]]):
@@ -456,7 +457,7 @@ def mixed(tmp_path_factory):
     """A survey and its rows as they are ingested; each example changes the rows and the rules."""
     survey = make_survey(tmp_path_factory.mktemp("dirt"), schools=3, per_school=10, dimensions=2, missing=0.2)
     survey.run("ingest")
-    return survey, pl.read_parquet(survey.processed / "ingested.parquet")
+    return survey, read_ingested(survey.processed / "ingested.arrow")
 
 
 @given(
@@ -479,7 +480,7 @@ def test_whatever_the_dirt_rows_and_answers_are_conserved_or_the_study_is_refuse
         before = put(before, column, {r: odd[int(rng.integers(len(odd)))] for r in rows})
     copies = before[rng.choice(30, 4).tolist()].with_columns(pl.Series("line", range(90, 94), dtype=pl.Int32))
     before = pl.concat([before, copies]).sort("file", "line")
-    before.write_parquet(survey.processed / "ingested.parquet")
+    write_ingested(before, survey.processed / "ingested.arrow")
     survey.change(clean=rules)
     try:
         survey.run("clean")

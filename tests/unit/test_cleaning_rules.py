@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from surveys import make_survey
+from surveys import make_survey, read_ingested, write_ingested
 
 from learning_survey.errors import SurveyError
 
@@ -18,13 +18,13 @@ def survey(tmp_path):
 
 def cleaned(survey, cells, columns=None, **rules):
     """Put texts into the ingested file ({column: {row: text}}), clean, and give what was kept and the ledger."""
-    path = survey.processed / "ingested.parquet"
-    frame = pl.read_parquet(path)
+    path = survey.processed / "ingested.arrow"
+    frame = read_ingested(path)
     for column, texts in cells.items():
         old = frame[column].to_list()
         new = [texts.get(k, v) for k, v in enumerate(old)] if isinstance(texts, dict) else texts
         frame = frame.with_columns(pl.Series(column, new, dtype=frame.schema[column]))
-    frame.write_parquet(path)
+    write_ingested(frame, path)
     survey.change(clean=rules, columns=columns or {})
     survey.run("clean")
     ledger = pl.read_csv(survey.processed / "ledger.csv", schema_overrides={"raw": pl.String})
@@ -48,7 +48,7 @@ def test_rows_without_consent_are_dropped_whatever_they_say(survey):
 
 @pytest.mark.parametrize(("keep", "lines"), [("keep", 36), ("first", 2), ("last", 5), ("most_complete", 4)])
 def test_of_a_respondents_rows_one_stays(survey, keep, lines):
-    who = pl.read_parquet(survey.processed / "ingested.parquet")["respondent"].to_list()
+    who = read_ingested(survey.processed / "ingested.arrow")["respondent"].to_list()
     repeated = {1: who[0], 2: who[0], 3: who[0], 5: None, 6: None}
     gaps = {"d1_1": {0: None, 1: None, 3: None}, "d1_2": {1: None}}
     frame, ledger = cleaned(survey, {"respondent": repeated, **gaps}, repeated_ids=keep)
@@ -61,7 +61,7 @@ def test_of_a_respondents_rows_one_stays(survey, keep, lines):
 
 
 def test_of_equally_complete_rows_the_first_stays(survey):
-    who = pl.read_parquet(survey.processed / "ingested.parquet")["respondent"].to_list()
+    who = read_ingested(survey.processed / "ingested.arrow")["respondent"].to_list()
     frame, _ = cleaned(survey, {"respondent": {20: who[3]}}, repeated_ids="most_complete")
     assert frame.filter(pl.col("respondent") == who[3])["line"].to_list() == [5]
 

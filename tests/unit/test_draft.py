@@ -9,7 +9,7 @@ import yaml
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from surveys import make_survey
+from surveys import make_survey, read_ingested
 
 from learning_survey.config import Study, load_study
 from learning_survey.draft import draft, stem_of
@@ -93,12 +93,12 @@ def test_a_confirmed_draft_of_a_clean_survey_gives_the_right_codes(tmp_path, par
     from learning_survey.clean import clean
     from learning_survey.score import score
 
-    ingest(study, survey.root / "out" / "ingested.parquet", survey.root / "tables")
-    clean(study, survey.root / "out" / "ingested.parquet", survey.root / "out", survey.root / "tables")
+    ingest(study, survey.root / "out" / "ingested.arrow", survey.root / "tables")
+    clean(study, survey.root / "out" / "ingested.arrow", survey.root / "out", survey.root / "tables")
     out = survey.root / "out"
     score(study, out / "clean.parquet", out / "flags.parquet", out)
     items = truth.instrument.item_ids
-    ingested = pl.read_parquet(survey.root / "out" / "ingested.parquet")
+    ingested = read_ingested(survey.root / "out" / "ingested.arrow")
     assert ingested.select(items).equals(survey.truth.select(items))
     cleaned = pl.read_parquet(survey.root / "out" / "clean.parquet")
     assert cleaned.height == survey.truth.height
@@ -123,8 +123,8 @@ def test_numeric_codes_are_items_and_ages_are_not(tmp_path):
     study = confirmed(survey)
     assert study.instrument.item_ids == survey.load().instrument.item_ids
     assert study.instrument.response.codes == [1, 2, 3, 4, 5] and study.exports.missing_labels == ["-1"]
-    ingest(study, survey.root / "out.parquet", survey.root / "tables")
-    frame = pl.read_parquet(survey.root / "out.parquet")
+    ingest(study, survey.root / "out.arrow", survey.root / "tables")
+    frame = read_ingested(survey.root / "out.arrow")
     assert frame["d1_1"].null_count() == 4 and frame["d2_4"].equals(survey.truth["d2_4"])
 
 
@@ -162,8 +162,8 @@ def test_a_confirmed_draft_of_it_reads_its_own_export(made_up):
     content = yaml.safe_load(path.read_text())
     del content["draft"], content["confirm"]
     path.write_text(yaml.safe_dump(content))
-    ingest(load_study("new", made_up), made_up / "out.parquet", made_up / "tables")
-    frame, raw = pl.read_parquet(made_up / "out.parquet"), table()
+    ingest(load_study("new", made_up), made_up / "out.arrow", made_up / "tables")
+    frame, raw = read_ingested(made_up / "out.arrow"), table()
     assert frame["Q1_I_like_it_1"].to_list()[:3] == [None] * 3 and frame["Q1_I_like_it_2"].to_list()[:2] == [5, 3]
     assert [AGREE[c - 1] for c in frame["Q1_I_like_it_4"]] == raw["Q1[I like it 4]"].to_list()
     assert [OFTEN[c - 1] for c in frame["Q2_I_do_it_3"]] == raw["Q2[I do it 3]"].to_list()
@@ -206,8 +206,8 @@ def test_headers_that_differ_in_capitals_between_files_are_one_column(made_up):
     assert content["columns"]["age"] == {"pattern": r"(?i)How\ old\ are\ you\?"}
     del content["draft"], content["confirm"]
     study_file.write_text(yaml.safe_dump(content))
-    ingest(load_study("new", made_up), made_up / "out.parquet", made_up / "tables")
-    frame = pl.read_parquet(made_up / "out.parquet")
+    ingest(load_study("new", made_up), made_up / "out.arrow", made_up / "tables")
+    frame = read_ingested(made_up / "out.arrow")
     assert frame["Q2_I_do_it_3"].null_count() == 0 and frame["age"].null_count() == 0 and frame.height == 240
 
 
@@ -391,7 +391,7 @@ def test_any_draft_is_valid_once_confirmed_and_reads_its_export_or_is_refused(tm
     if len(instrument["dimensions"]) > 1:
         study_file.write_text(yaml.safe_dump(content))
         try:
-            ingest(load_study("no", root), root / "out.parquet", root / "tables")
+            ingest(load_study("no", root), root / "out.arrow", root / "tables")
         except SurveyError:  # no other text stops the run than those that the draft asked about
             assert any("What do these mean" in question for question in asked)
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 from conftest import ROOT
-from surveys import make_survey
+from surveys import make_survey, read_ingested
 
 from learning_survey import file_labels
 from learning_survey.config import load_study
@@ -30,7 +30,7 @@ def test_labels_stand_in_tables_and_the_key_has_the_names(survey):
     for table, column in (("ingest/files", "rows"), ("clean/flow_files", "rows_in")):
         frame = pl.read_csv(survey.tables / f"{table}.csv")
         assert frame["file"].to_list() == ["F01", "F02"]
-        rows = pl.read_parquet(survey.processed / "ingested.parquet").group_by("file").len()
+        rows = read_ingested(survey.processed / "ingested.arrow").group_by("file").len()
         assert {known[name]: n for name, n in rows.rows()} == dict(frame.select("file", column).rows())
 
 

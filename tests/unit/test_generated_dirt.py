@@ -6,6 +6,7 @@ import yaml
 from generated import Generated, Way, surveys
 from hypothesis import given
 from hypothesis import strategies as st
+from surveys import read_ingested
 
 from learning_survey import draft_files, file_labels
 from learning_survey.clean import clean
@@ -73,10 +74,10 @@ def test_the_ledger_is_the_dirt_and_nothing_else_is_lost_or_changed(tmp_path_fac
     plant(survey, data)
     ledger, kept = expected(survey)
     study = survey.write(root, [Way()] * len(survey.rows))
-    ingest(study, root / "ingested.parquet", root / "tables")
-    received = pl.read_parquet(root / "ingested.parquet")
+    ingest(study, root / "ingested.arrow", root / "tables")
+    received = read_ingested(root / "ingested.arrow")
     try:
-        clean(study, root / "ingested.parquet", root, root / "tables")
+        clean(study, root / "ingested.arrow", root, root / "tables")
     except SurveyError as error:
         assert "leaves no row" in error.problem or "leave no row" in error.problem
         assert not kept
@@ -106,8 +107,8 @@ def test_an_answer_that_is_no_label_and_no_code_is_named_with_its_line(tmp_path_
     survey.rows[k][at][item] = odd
     study = survey.write(root, [Way()] * len(survey.rows))
     with pytest.raises(SurveyError) as error:
-        ingest(study, root / "ingested.parquet", root / "tables")
-    assert error.value.where.endswith(f"part_{k}.csv") and not (root / "ingested.parquet").exists()
+        ingest(study, root / "ingested.arrow", root / "tables")
+    assert error.value.where.endswith(f"part_{k}.csv") and not (root / "ingested.arrow").exists()
     column = survey.column(item, survey.orders[k])
     what = f"'{odd}' is not a valid code" if odd == code else f"unknown label '{odd}'"
     line = survey.header_rows(Way()) + at + 1

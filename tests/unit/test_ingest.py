@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from surveys import make_survey
+from surveys import make_survey, read_ingested
 
 from learning_survey import ingest as ingest_module
 from learning_survey.errors import SurveyError
@@ -22,12 +22,12 @@ def survey(tmp_path):
 
 def ingested(survey):
     survey.run("ingest")
-    return pl.read_parquet(survey.processed / "ingested.parquet")
+    return read_ingested(survey.processed / "ingested.arrow")
 
 
 def refused(survey, problem):
     """The error of an ingest that must fail and write nothing."""
-    out = survey.processed / "ingested.parquet"
+    out = survey.processed / "ingested.arrow"
     with pytest.raises(SurveyError, match=problem) as error:
         ingest(survey.load(), out, out.parent / "tables")
     assert not out.parent.exists() or not list(out.parent.iterdir())
@@ -91,9 +91,9 @@ def test_ignored_columns_and_columns_without_anything_are_left_out(survey):
 
 def test_the_same_export_gives_the_same_bytes(survey):
     ingested(survey)
-    first = (survey.processed / "ingested.parquet").read_bytes()
+    first = (survey.processed / "ingested.arrow").read_bytes()
     ingested(survey)
-    assert (survey.processed / "ingested.parquet").read_bytes() == first
+    assert (survey.processed / "ingested.arrow").read_bytes() == first
 
 
 # ---------------------------------------------------------------- what does not fit
@@ -205,7 +205,7 @@ def test_a_damaged_export_is_read_or_refused_and_never_anything_else(broken, see
                 data[at : at + 1] = bytes([draw.randrange(256)])
             case _:
                 data = data[:at]
-    folder, out = survey.exports[0].parent, survey.root / "out.parquet"
+    folder, out = survey.exports[0].parent, survey.root / "out.arrow"
     for path in (*folder.glob("responses_*"), out):
         path.unlink(missing_ok=True)
     (folder / f"responses_1.{'xlsx' if workbook else 'csv'}").write_bytes(data)

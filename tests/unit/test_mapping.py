@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 import yaml
-from surveys import make_survey
+from surveys import make_survey, read_ingested
 
 from learning_survey.errors import SurveyError
 from learning_survey.exports import Sheet, read_sheet
@@ -29,13 +29,13 @@ def change_instrument(survey, change):
 
 def ingested(survey):
     survey.run("ingest")
-    return pl.read_parquet(survey.processed / "ingested.parquet")
+    return read_ingested(survey.processed / "ingested.arrow")
 
 
 def refused(survey, problem):
     with pytest.raises(SurveyError, match=problem) as error:
         survey.run("ingest")
-    assert error.value.where and error.value.remedy and not (survey.processed / "ingested.parquet").exists()
+    assert error.value.where and error.value.remedy and not (survey.processed / "ingested.arrow").exists()
     return error.value
 
 
@@ -208,7 +208,7 @@ def test_a_wrong_way_of_naming_is_placed(survey, columns, problem, remedy):
 def test_a_column_may_be_missing_from_a_file_where_the_study_says_so(survey):
     whole = ingested(survey)
     edit(survey.exports[1], lambda f: f.drop("d1_1", "age").select(reversed(f.drop("d1_1", "age").columns)))
-    (survey.processed / "ingested.parquet").unlink()
+    (survey.processed / "ingested.arrow").unlink()
     assert "exports.optional" in refused(survey, "no column 'age'").remedy
     survey.change(exports={"optional": ["age"]})
     assert "exports.optional" in refused(survey, "without 'd1_1'").remedy

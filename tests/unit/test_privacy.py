@@ -6,7 +6,7 @@ import re
 import polars as pl
 import pytest
 from conftest import ROOT
-from surveys import make_survey
+from surveys import make_survey, read_ingested
 
 from learning_survey import privacy, tables
 from learning_survey.config import load_study
@@ -85,7 +85,7 @@ def test_the_command_of_the_remedy_makes_a_key_that_is_taken(survey, monkeypatch
     survey.run("ingest")
     key = (survey.root.parent / "learning-survey.key").read_bytes().strip()
     assert len(key) == 64
-    first = pl.read_parquet(survey.processed / "ingested.parquet")["respondent"][0]
+    first = read_ingested(survey.processed / "ingested.arrow")["respondent"][0]
     made = hashlib.blake2b(b"r000001", digest_size=10, key=key, person=b"respondent").hexdigest()
     assert first == f"r{made}"
 
@@ -136,7 +136,7 @@ def test_a_study_without_ids_needs_no_key(survey, monkeypatch):
     survey.change(columns={"respondent": None, "school": None, "ignore": ["response_id", "school_id"]})
     survey.change(register=None, schools=None, inspection=None)
     survey.run("ingest")
-    assert pl.read_parquet(survey.processed / "ingested.parquet")["respondent"].null_count() == 36
+    assert read_ingested(survey.processed / "ingested.arrow")["respondent"].null_count() == 36
 
 
 @pytest.mark.parametrize("name", ["phase_one", "bfi"])
@@ -159,7 +159,7 @@ def test_an_identifier_that_is_not_dropped_by_name_stops_the_run(survey):
     assert "columns.identifiers" in error.remedy
     survey.change(columns={"identifiers": ["RecipientEmail", "Q9"], "ignore": ["note"]})
     survey.run("ingest")
-    frame = pl.read_parquet(survey.processed / "ingested.parquet")
+    frame = read_ingested(survey.processed / "ingested.arrow")
     assert not {"RecipientEmail", "Q9", "note"} & set(frame.columns)
     assert not any("@" in text for column in frame.select(pl.col(pl.String)) for text in column.drop_nulls())
 
@@ -181,7 +181,7 @@ def test_a_field_mapped_to_addresses_stops_the_run(survey, field):
 def test_respondents_may_be_addresses_and_become_pseudonyms(survey):
     add(survey, response_id=EMAILS)
     survey.run("ingest")
-    frame = pl.read_parquet(survey.processed / "ingested.parquet")
+    frame = read_ingested(survey.processed / "ingested.arrow")
     assert frame["respondent"].to_list() == survey.keyed(EMAILS, "respondent")
 
 

@@ -7,6 +7,8 @@ import shutil
 import polars as pl
 import pytest
 from conftest import ROOT
+from readable import readable
+from surveys import read_ingested
 
 from learning_survey.clean import clean
 from learning_survey.config import load_study
@@ -38,17 +40,17 @@ def test_a_study_comes_out_as_it_is_written_down(tmp_path, name):
     out = tmp_path / "processed"
     if "error" in expected:
         with pytest.raises(SurveyError) as error:
-            ingest(study, out / "ingested.parquet", tmp_path / "tables")
+            ingest(study, out / "ingested.arrow", tmp_path / "tables")
         assert expected["error"] in error.value.problem and error.value.remedy
         assert error.value.where.endswith(expected["file"]) and not out.exists()
         return
-    ingest(study, out / "ingested.parquet", tmp_path / "tables")
-    ingested = pl.read_parquet(out / "ingested.parquet")
+    ingest(study, out / "ingested.arrow", tmp_path / "tables")
+    ingested = read_ingested(out / "ingested.arrow")
     if "codes" in expected:
         assert rows(ingested.select("file", "line", *study.instrument.item_ids)) == expected["codes"]
     if "ledger" not in expected:
         return
-    clean(study, out / "ingested.parquet", out, tmp_path / "tables")
+    clean(study, out / "ingested.arrow", out, tmp_path / "tables")
     ledger = pl.read_csv(out / "ledger.csv", schema_overrides={"raw": pl.String})
     assert rows(ledger.drop("file")) == expected["ledger"]
     kept = pl.read_parquet(out / "clean.parquet")
@@ -57,7 +59,7 @@ def test_a_study_comes_out_as_it_is_written_down(tmp_path, name):
     assert rows(kept.select("file", "line", *expected["clean"]["columns"])) == expected["clean"]["rows"]
     flags = pl.read_parquet(out / "flags.parquet")
     for path in (p for folder in (out, tmp_path / "tables") for p in folder.iterdir()):
-        said = pl.read_parquet(path).write_csv() if path.suffix == ".parquet" else path.read_text(encoding="utf-8")
+        said = "\n".join(readable(path.name, path.read_bytes()))
         assert not any(text in said for text in expected.get("absent", [])), path
     for index, lines in expected.get("flags", {}).items():
         assert flags.filter(f"flag_{index}")["line"].to_list() == lines, index

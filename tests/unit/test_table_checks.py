@@ -152,8 +152,8 @@ def test_reading_and_cleaning_do_without_pandas(tmp_path):
 
     survey = make_survey(tmp_path, schools=3, per_school=20, dimensions=2)
     steps = (
-        "ingest(study, root / 'p/ingested.parquet', root / 't/ingest')",
-        "clean(study, root / 'p/ingested.parquet', root / 'p', root / 't/clean')",
+        "ingest(study, root / 'p/ingested.arrow', root / 't/ingest')",
+        "clean(study, root / 'p/ingested.arrow', root / 'p', root / 't/clean')",
     )
     code = (
         "import sys; from pathlib import Path; root = Path(sys.argv[1])\n"

@@ -38,14 +38,14 @@ def test_a_draft_finds_what_is_there_and_reads_it(tmp_path, monkeypatch, name):
     assert content.get("clean", {}).get("test_status", []) == case.get("tests", [])
     assert any(case.get("asked", "") in question for question in asked)
     study_file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
-    study, out = load_study("new", tmp_path), tmp_path / "ingested.parquet"
+    study, out = load_study("new", tmp_path), tmp_path / "ingested.arrow"
     if "error" in case:
         with pytest.raises(SurveyError) as error:
             ingest(study, out, tmp_path / "tables")
         assert case["error"] in error.value.problem and "example.org" not in error.value.message
         return
     ingest(study, out, tmp_path / "tables")
-    assert [list(row) for row in pl.read_parquet(out).select(ids).rows()] == case["codes"]
+    assert [list(row) for row in pl.read_ipc(out).select(ids).rows()] == case["codes"]
 
 
 def test_the_exports_are_what_their_script_makes(tmp_path):

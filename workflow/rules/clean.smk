@@ -2,7 +2,7 @@ rule clean:
     message:
         "apply the study's cleaning rules; every row and cell touched goes to the ledger"
     input:
-        ingested=f"{PROCESSED}/ingested.parquet",
+        ingested=f"{PROCESSED}/ingested.arrow",
         files=f"{PROCESSED}/files.csv",
         register=register,
         code=code("clean"),

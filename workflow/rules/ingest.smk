@@ -6,7 +6,7 @@ rule ingest:
         code=code("ingest"),
     output:
         *tables("ingest"),
-        ingested=f"{PROCESSED}/ingested.parquet",
+        ingested=f"{PROCESSED}/ingested.arrow",
         files=f"{PROCESSED}/files.csv",
     params:
         settings=settings(
