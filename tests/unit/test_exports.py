@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import polars as pl
@@ -185,6 +186,31 @@ def test_rows_and_quotation_marks_are_checked_across_blocks(tmp_path, monkeypatc
     for broken in ('id,a\n"x",y"\n', 'id,a\n"x"y,z\n', 'id,a\nx"y",z\n', 'id,a\nx,"y" \n'):
         with pytest.raises(SurveyError, match=r"line 2: a cell has a quotation mark inside|is not closed"):
             check(utf8(put(tmp_path, broken)), 2)
+
+
+@given(
+    width=st.integers(1, 3),
+    cells=st.lists(st.sampled_from(["a", "", '""', '"a,"', '"x""y"', '"l\nm"']), min_size=3, max_size=18),
+    end=st.sampled_from(["\n", "\r\n"]),
+    damage=st.one_of(st.none(), st.tuples(st.integers(0, 40), st.sampled_from('a,"\n\r '))),
+    sizes=st.tuples(st.integers(40, 64), st.sampled_from([1, 2, 3, 63, 64, 65, 1 << 18])),
+)
+def test_the_check_takes_what_the_grammar_takes(width, cells, end, damage, sizes):
+    """The grammar as an expression, which Python matches byte by byte; ``sizes`` of the header and of a block."""
+    text = end.join(",".join(cells[k : k + width]) for k in range(0, len(cells) - len(cells) % width, width))
+    if damage:
+        text = text[: damage[0]] + damage[1] + text[damage[0] :]
+    cell = r'(?:"(?:[^"]|"")*"(?:\r[^",\n]*)?|[^",\n]*)'
+    row = rf"(?:{cell}(?:,{cell}){{{width - 1}}}|[ \r]*)"
+    content = ",".join(["h" * sizes[0], *"h" * (width - 1)]) + "\n" + text  # what follows goes over the end of a word
+    fits = re.fullmatch(rf"{row}(?:\n{row})*", content) is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_files, "BLOCK", sizes[1])
+        try:
+            check(Text(Path("x.csv"), content.encode(), "UTF-8", "LF"), width)
+            assert fits
+        except SurveyError:
+            assert not fits
 
 
 # ---------------------------------------------------------------- which files
