@@ -162,6 +162,20 @@ local function paragraph(block)
   return block
 end
 
+-- A paragraph that leads to a list stays on its page.
+local function introduced(blocks)
+  if not is('typst') then return nil end
+  local found = pandoc.Blocks {}
+  for at, block in ipairs(blocks) do
+    local after = blocks[at + 1]
+    local leads = block.t == 'Para' and after and (after.t == 'BulletList' or after.t == 'OrderedList')
+    if leads then found:insert(pandoc.RawBlock('typst', '#survey-intro[')) end
+    found:insert(block)
+    if leads then found:insert(pandoc.RawBlock('typst', ']')) end
+  end
+  return found
+end
+
 local function as_blocks(value)
   if pandoc.utils.type(value) == 'Blocks' then return value end
   return pandoc.Blocks { pandoc.Para(value) }
@@ -181,4 +195,4 @@ local function document(doc)
   return doc
 end
 
-return { { Pandoc = document }, { Div = div, Span = span, Table = table_fitted, Para = paragraph } }
+return { { Pandoc = document }, { Div = div, Span = span, Table = table_fitted, Para = paragraph }, { Blocks = introduced } }

@@ -13,6 +13,7 @@ from learning_survey.values import (
     refuted,
 )
 
+NBSP = "\N{NO-BREAK SPACE}"
 GROUPS = {
     "sample": "Sample",
     "reliability": "Reliability",
@@ -77,7 +78,7 @@ def scorecard(s: Source) -> str | None:
                 rows.append([f"**{_sentence(said)}**", "", "", "", ""])
             limits = ""
             if r["ci_low"] is not None and r["ci_high"] is not None:
-                limits = f" ({claim_number(r['ci_low'], r)} to {claim_number(r['ci_high'], r)})"
+                limits = f" ({claim_number(r['ci_low'], r)}{NBSP}to{NBSP}{claim_number(r['ci_high'], r)})"
             tolerance = f"±{claim_number(r['tolerance'], r)}" if r["tolerance"] else "exact"
             if r["tolerance"] is None:
                 tolerance = NOTHING

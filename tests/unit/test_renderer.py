@@ -204,6 +204,11 @@ def test_pdf_numbers_are_those_of_the_html(made):
     assert 'alt: "Three bars: Fairness 40%, \\"Safety\\" 43%, Challenge 62%."' in text
 
 
+def test_in_the_pdf_a_paragraph_stays_with_the_list_that_it_leads_to(made):
+    text = (made / "private/sample.typ").read_text()
+    assert len(re.findall(r"#survey-intro\[\n.*?\n\]\n\n[-+] ", text, re.DOTALL)) == text.count("#survey-intro[") == 1
+
+
 def test_wide_tables_give_each_column_room_and_narrow_ones_keep_their_width(made):
     text = (made / "private/sample.typ").read_text()
     columns = re.search(r"columns: \(([\d.%, ]+)\)", text)

@@ -1,6 +1,7 @@
 """The report's assembly and tables, and rules that its sources keep."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,13 @@ def test_the_scorecard_table_has_every_claim_and_its_totals_add_up(phase_one):
     failures = TABLES["scorecard_failures"](source)
     assert failures.count("Not recovered") == 2
     assert failures.count("Not computable") == 1
+
+
+def test_no_line_breaks_inside_an_interval_of_the_scorecard(phase_one):
+    source = source_of(*phase_one)
+    one = next(r for r in source.scorecard if r["claim_id"] == "high.expectations")
+    table = TABLES["scorecard"](replace(source, scorecard=[one | {"ci_low": 44.9, "ci_high": 51.8}]))
+    assert re.search(r"\(44.9\d*\u00a0to\u00a051.8\d*\)", table)
 
 
 def test_the_inspection_table_turns_a_pair_that_stands_the_other_way(phase_one):
