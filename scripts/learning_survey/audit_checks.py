@@ -21,7 +21,7 @@ from learning_survey.audit import Audited, present, rows_in
 from learning_survey.errors import SurveyError
 from learning_survey.schemas import TABLES
 from learning_survey.subtraction import left_over
-from learning_survey.table_checks import pandera_faults
+from learning_survey.table_checks import cells_of, pandera_faults
 from learning_survey.tables import read, restored
 from learning_survey.values import Row
 
@@ -261,11 +261,15 @@ def _values(audited: Audited) -> Check:
 
 
 def _scorecard(audited: Audited) -> Check:
-    check = Check("scorecard_agrees", "every claim once; computed values are their cells; verdicts follow from them")
+    check = Check(
+        "scorecard_agrees",
+        "every claim once, and as its rule gives it from the tables; computed values are their cells; verdicts follow",
+    )
     if not audited.study.published:
         check.note = "The study has no published figures."
         return check
     from learning_survey.claims import load_published, number
+    from learning_survey.scorecard import scorecard
 
     _, matched = load_published(audited.study.published, audited.study.root)
     rows = audited.scorecard
@@ -285,6 +289,18 @@ def _scorecard(audited: Audited) -> Check:
         within = abs(computed - number(row["published"])) <= row["tolerance"] + CLOSE
         agrees = within and all(cell[c] == v for c, v in match.rule.at.items())
         check.that(f"{claim}, verdict", agrees == (row["verdict"] == kind), f"'{row['verdict']}' does not follow")
+    try:
+        anew = cells_of(scorecard(audited.study, audited.results / "tables"))
+    except SurveyError as error:  # a rule does not fit a table that has been changed
+        check.that("claims", False, error.problem)
+        return check
+    for column, cells in anew.items():
+        for row, cell in zip(rows, cells, strict=False):
+            place, printed = f"{row['claim_id']}, {column}", row[column]
+            if isinstance(cell, str) or None in (cell, printed):
+                check.that(place, cell == printed, f"'{printed}' and by its rule '{cell}'")
+            else:
+                check.same(place, printed, cell, CLOSE)
     return check
 
 

@@ -228,6 +228,14 @@ WRONG = {
         "scorecard_agrees",
         lambda s: edit(s.results / "scorecard.csv", any_row, lambda r: {"verdict": "recovered"}),
     ),
+    "an interval of a claim": (
+        "scorecard_agrees",
+        lambda s: edit(s.results / "scorecard.csv", any_row, lambda r: {"ci_low": "0.5"}),
+    ),
+    "the rows that a claim is from": (
+        "scorecard_agrees",
+        lambda s: edit(s.results / "scorecard.csv", any_row, lambda r: {"source_row": r["source_row"] + "1"}),
+    ),
     "another claim": (
         "scorecard_agrees",
         lambda s: edit(s.results / "scorecard.csv", any_row, lambda r: {"claim_id": "pupils"}),
