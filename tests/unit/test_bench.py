@@ -55,6 +55,7 @@ def test_the_page_gives_medians_ratios_to_reading_and_what_is_over_the_limit():
     page = "\n".join(bench_scale.section({1000: runs}))
     assert "| 1,000 | 2 | ingest | 3.5 | 2.50 | – | 4.5 | 2.25 | – | 310 |" in page
     assert "| 1,000 | 2 | ingest and clean | 5.0 | 3.50 | – | 6.5 | 3.25 | – | 2100 |" in page
+    assert "times as long as Polars to read: ingest of 1,000 rows (2.50)." in page
     assert "Over 2048 MiB: clean of 1,000 rows." in page and "DuckDB is not installed here" in page
     runs["read, DuckDB"] = [bench_scale.Run(2.0, 4.0, 90), bench_scale.Run(4.0, 4.0, 90)]
     page = "\n".join(bench_scale.section({1000: runs}))
