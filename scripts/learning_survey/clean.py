@@ -29,10 +29,7 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     Raises SurveyError for an unusable register, a school that is not in it, and rules that leave no row.
     """
     items = study.instrument.item_ids
-    received = _received(ingested, study)
-    # What the study does not map is null: as a literal it takes no memory.
-    fields = [f if getattr(study.columns, f) else pl.lit(None, pl.String).alias(f) for f in FIELDS]
-    frame = received.select("file", "line", *fields, *people.AGES, *items).collect()
+    received, frame = _received(ingested, study)
     labels = file_labels.read(ingested.with_name(file_labels.FILE))
     register = read_register(study) if study.register_ else None
     work = Cleaning(frame, f"study '{study.id}', clean")
@@ -65,25 +62,28 @@ def clean(study: Loaded, ingested: Path, out: Path, table_folder: Path) -> None:
     people.write(kept, "clean", out / "clean.parquet", study.instrument, _allowed(study))
 
 
-def _received(path: Path, study: Loaded) -> pl.LazyFrame:
-    """``ingested.arrow``; raises SurveyError for a file that is none, or another study's."""
+def _received(path: Path, study: Loaded) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """``ingested.arrow``, to be read again, and its rows; raises SurveyError for a file that is none of this study."""
+    # What the study does not map is null: as a literal it takes no memory.
+    fields = [f if getattr(study.columns, f) else pl.lit(None, pl.String).alias(f) for f in FIELDS]
     expected = people.schema("ingested", study.instrument)
     try:
         rows = pl.scan_ipc(path)
         found = rows.collect_schema()
         odd = [name for name, column in expected.items() if found[name] != column.dtype]
         problem = ", ".join(f"'{name}' is {found[name]}" for name in odd)
+        if not odd:
+            items = study.instrument.item_ids
+            return rows, rows.select("file", "line", *fields, *people.AGES, *items).collect()
     except KeyError as error:
         problem = f"it has no column {error}"
     except (OSError, pl.exceptions.PolarsError) as error:
         problem = str(error).splitlines()[0]
-    if problem:
-        raise SurveyError(
-            f"not the ingested data of this study: {problem}",
-            where=path,
-            remedy="Run the pipeline; the step 'ingest' makes it.",
-        )
-    return rows
+    raise SurveyError(
+        f"not the ingested data of this study: {problem}",
+        where=path,
+        remedy="Run the pipeline; the step 'ingest' makes it.",
+    )
 
 
 def _allowed(study: Loaded) -> dict[str, list[Any]]:

@@ -77,15 +77,11 @@ def ingest(study: Loaded, out: Path, table_folder: Path) -> None:
     file_labels.write(written, labels, out.with_name(file_labels.FILE))
     columns = people.schema("ingested", study.instrument)
     parts = pl.concat([part for part, _, _ in done], how="diagonal")
-    absent = (name for name in columns if name not in parts.columns)
-    parts = parts.with_columns(_nothing(columns[name].dtype).alias(name) for name in absent).select(list(columns))
+    types = {name: FIELD if column.dtype == pl.Enum else column.dtype for name, column in columns.items()}
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in types.items() if name not in parts.columns]
+    parts = parts.with_columns(absent).select(list(columns))
     texts = [enumerated(parts[name]) for name, dtype in parts.schema.items() if dtype == FIELD]
     people.write(parts.with_columns(texts), "ingested", out, study.instrument)
-
-
-def _nothing(dtype: Any) -> pl.Expr:
-    """A column of nulls, as parts of the table have it."""
-    return pl.lit(None, FIELD if dtype == pl.Enum else dtype)
 
 
 def together(paths: Iterable[Path]) -> Iterator[list[Path]]:
@@ -205,8 +201,8 @@ def _cells(exports: Sequence[Export], study: Loaded) -> pl.DataFrame:
 
 
 def _type(field: str) -> Any:
-    """Ids differ from row to row, what other fields say repeats."""
-    return pl.String if field == "respondent" else FIELD
+    """As what a field is read."""
+    return FIELD if field in people.NUMBERED else pl.String
 
 
 def _filled(frame: pl.DataFrame, numbers: pl.Series, exports: Sequence[Export]) -> pl.Series | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Values = Mapping[str, Collection[Any]]  # by column
 # Ages that the date of birth gives, on the survey date and on 31 August before: the date itself is never written.
 AGES = ("birth_age", "birth_age_august")
+NUMBERED = tuple(field for field in FIELDS if field != "respondent")  # what repeats from row to row; ids do not
 FILES = ("ingested", "clean", "flags", "schools", "scores", "cells")
 
 
@@ -103,7 +104,7 @@ def schema(file: str, instrument: Instrument, values: Values | None = None) -> d
         "ingested": {
             "file": Column(pl.Enum, required=True),
             "line": line["line"],
-            **{field: Column(pl.String() if field == "respondent" else pl.Enum) for field in FIELDS},
+            **{field: Column(pl.Enum if field in NUMBERED else pl.String()) for field in FIELDS},
             **codes,
             **dict.fromkeys(AGES, Column(pl.Int16())),
         },
